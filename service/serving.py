@@ -1,0 +1,75 @@
+"""From the bytes of an upload to a prediction, without HTTP: what runs where, and how much at once."""
+
+import time
+from dataclasses import dataclass
+
+import anyio
+import numpy as np
+from anyio import to_thread
+from numpy.typing import NDArray
+
+from service.batcher import Batcher
+from service.metrics import Metrics
+from service.models import Models
+from service.settings import Settings
+from undertone.audio import Audio, Limits, decode
+from undertone.classifier import Classifier, Prediction, Timing, conclude, prepare
+from undertone.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    audio: Audio
+    features: NDArray[np.float32]
+    decode_ms: float
+    features_ms: float
+
+
+class Serving:
+    """The loaded models, with a thread and a queue for each, and a few threads that decode."""
+
+    def __init__(self, models: Models, settings: Settings, metrics: Metrics) -> None:
+        self.models = models
+        self.limits = settings.limits
+        self._decoders = anyio.CapacityLimiter(settings.decoders)
+        self._batchers = {
+            name: Batcher(classifier.engine.infer, metrics.batch_rows.labels(name).observe)
+            for name, classifier in models.by_name.items()
+        }
+        for name, batcher in self._batchers.items():
+            metrics.queue_length.labels(name).set_function(batcher.__len__)
+
+    async def predict(self, data: bytes, classifier: Classifier) -> Prediction:
+        """Hear the WAV file ``data``; cancel to let go of it.
+
+        Raises:
+            AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
+        """
+        started = time.perf_counter()
+        heard = await to_thread.run_sync(
+            _hear, data, classifier.spec, self.limits, limiter=self._decoders
+        )
+        asked = time.perf_counter()
+        probabilities = await self._batchers[classifier.manifest.name].infer(heard.features)
+        answered = time.perf_counter()
+        timing = Timing(
+            decode=heard.decode_ms,
+            features=heard.features_ms,
+            inference=1e3 * (answered - asked),
+            total=1e3 * (answered - started),
+        )
+        return conclude(classifier.manifest, heard.audio, probabilities, timing)
+
+    def close(self) -> None:
+        """End the models' threads."""
+        for batcher in self._batchers.values():
+            batcher.close()
+
+
+def _hear(data: bytes, spec: Spec, limits: Limits) -> _Heard:
+    started = time.perf_counter()
+    audio = decode(data, spec.sr, limits)
+    decoded = time.perf_counter()
+    features = prepare(audio, spec)
+    extracted = time.perf_counter()
+    return _Heard(audio, features, 1e3 * (decoded - started), 1e3 * (extracted - decoded))

@@ -1,0 +1,91 @@
+"""Variations of training clips: of the sound before features are taken, of the features in each batch.
+
+Everything draws from the generator it is given, and nothing else: same seed, same variations.
+"""
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from training.recipe import Augmentation
+from undertone.features import Matrix
+from undertone.preprocess import Samples
+
+_NOISE_COLOURS = 3
+
+
+def variants(
+    samples: Samples, sr: int, settings: Augmentation, generator: np.random.Generator
+) -> list[Samples]:
+    """The clip itself, then ``settings.variants`` copies at another speed, every second one in noise."""
+    copies = [samples]
+    for index in range(settings.variants):
+        copy = faster(samples, sr, generator.uniform(*settings.speed))
+        if index % 2:
+            copy = noisy(copy, generator.uniform(*settings.noise_snr_db), generator)
+        copies.append(copy)
+    return copies
+
+
+def faster(samples: Samples, sr: int, factor: float) -> Samples:
+    """``samples`` played ``factor`` times as fast, pitch and all (Ko et al. 2015)."""
+    changed: Samples = soxr.resample(samples, sr * factor, sr)
+    return changed
+
+
+def noisy(samples: Samples, snr_db: float, generator: np.random.Generator) -> Samples:
+    """``samples`` in white or low-passed noise, ``snr_db`` below the clip's RMS."""
+    noise = generator.standard_normal(samples.size).astype(np.float32)
+    width = 2 ** int(generator.integers(_NOISE_COLOURS))
+    noise = np.convolve(noise, np.full(width, 1 / width, dtype=np.float32), mode="same")
+    gain = np.sqrt(np.mean(np.square(samples)) / np.mean(np.square(noise))) * 10 ** (-snr_db / 20)
+    return samples + noise * np.float32(gain)
+
+
+def augment_batch(
+    features: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    fill: Matrix,
+    settings: Augmentation,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shift, mask and mix a batch.
+
+    Args:
+        features: ``float32[n, frames, width]``; changed in place.
+        targets: ``float32[n, emotions]``, one-hot.
+        fill: ``float32[width]``, what stands in masked places: the mean of the training set.
+        settings: how much of each.
+        generator: where chance comes from.
+
+    Returns:
+        Features and targets of the same shapes.
+    """
+    for matrix in features:
+        _shift_and_mask(matrix, fill, settings, generator)
+    if settings.mixup == 0:
+        return features, targets
+    share = generator.beta(settings.mixup, settings.mixup, size=len(features)).astype(np.float32)
+    share = np.maximum(share, 1 - share)[:, None]
+    partner = generator.permutation(len(features))
+    mixed = share[..., None] * features + (1 - share[..., None]) * features[partner]
+    return mixed, share * targets + (1 - share) * targets[partner]
+
+
+def _shift_and_mask(
+    matrix: Matrix, fill: Matrix, settings: Augmentation, generator: np.random.Generator
+) -> None:
+    frames, width = matrix.shape
+    matrix[:] = np.roll(matrix, generator.integers(-settings.shift, settings.shift + 1), axis=0)
+    for _ in range(settings.masks):
+        start, stop = _span(width, settings.frequency_mask, generator)
+        matrix[:, start:stop] = fill[start:stop]
+        start, stop = _span(frames, settings.time_mask, generator)
+        matrix[start:stop] = fill
+
+
+def _span(size: int, widest: int, generator: np.random.Generator) -> tuple[int, int]:
+    """A random stretch of at most ``widest`` within ``size``."""
+    length = int(generator.integers(0, min(widest, size) + 1))
+    start = int(generator.integers(0, size - length + 1))
+    return start, start + length

@@ -1,0 +1,5 @@
+"""The card beside a model."""
+
+
+def write_card(*a, **k):
+    pass

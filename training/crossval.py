@@ -1,0 +1,110 @@
+"""All folds of a recipe, and what they come to together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from training import predictions, run
+from training.evaluate import evaluate
+from training.pool import default_jobs, run_all
+from training.predictions import Predictions
+from training.provenance import revision
+from training.recipe import Recipe
+from training.run import Task
+from training.splits import EMOBOX, PROTOCOLS
+from undertone.bundle import Metrics
+
+PROTOCOL: Final = "ravdess/emobox-6fold"
+PREDICTIONS: Final = "predictions.csv"
+VALIDATION: Final = "validation.csv"
+METRICS: Final = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Crossval:
+    """A finished cross-validation."""
+
+    folder: Path
+    emotions: tuple[str, ...]
+    metrics: Metrics
+    test: Predictions
+    validation: Predictions
+    epochs: tuple[int, ...]
+    """The epoch that validation chose, of each run."""
+
+
+def crossval(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    jobs: int | None = None,
+    console: Console | None = None,
+) -> Crossval:
+    """Run what is not finished yet of the folds and seeds, and evaluate all of them together.
+
+    Args:
+        recipe: what to train.
+        data: the folder that holds the corpora.
+        out: runs go to ``out/<recipe>/fold-…-seed-…``.
+        folds: of `EMOBOX`; all where left out.
+        seeds: every fold is trained once with each.
+        jobs: runs at a time; as many as there are cores where left out.
+        console: where the bars go.
+
+    Raises:
+        UndertoneError: recordings are missing, or a run failed.
+    """
+    folds = sorted(folds or EMOBOX)
+    folder = out / recipe.name
+    code = revision()
+    tasks = [
+        Task(recipe, fold, seed, data, folder / f"fold-{fold}-seed-{seed}", code)
+        for seed in seeds
+        for fold in folds
+    ]
+    run.read_clips(recipe, data)
+    run_all(tasks, jobs or default_jobs(), console or Console(stderr=True))
+    result = collect(recipe, folder, folds, seeds)
+    predictions.write(folder / PREDICTIONS, result.test)
+    predictions.write(folder / VALIDATION, result.validation)
+    (folder / METRICS).write_text(result.metrics.model_dump_json(indent=2) + "\n")
+    return result
+
+
+def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[int]) -> Crossval:
+    """The results of finished runs.
+
+    Raises:
+        RunError: a run is not finished.
+    """
+    runs = [folder / f"fold-{fold}-seed-{seed}" for seed in seeds for fold in folds]
+    epochs = tuple(int(run.summary(path)["best_epoch"]) for path in runs)
+    test = predictions.concatenate(predictions.read(path / run.TEST) for path in runs)
+    validation = predictions.concatenate(predictions.read(path / run.VALIDATION) for path in runs)
+    metrics = evaluate(
+        test,
+        protocol=_protocol(folds),
+        command=_command(recipe, folds, seeds),
+        file=f"crossval/{PREDICTIONS}",
+    )
+    return Crossval(folder, recipe.emotions, metrics, test, validation, epochs)
+
+
+def _protocol(folds: Sequence[int]) -> str:
+    text = PROTOCOLS["emobox-6fold"]
+    if len(folds) == len(EMOBOX):
+        return text
+    return f"{text}; here only fold {', '.join(str(fold) for fold in folds)}"
+
+
+def _command(recipe: Recipe, folds: Sequence[int], seeds: Sequence[int]) -> str:
+    words = ["undertone-train crossval", recipe.name]
+    if len(folds) < len(EMOBOX):
+        words += [f"--fold {fold}" for fold in folds]
+    return " ".join([*words, *(f"--seed {seed}" for seed in seeds)])

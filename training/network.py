@@ -1,0 +1,70 @@
+"""The networks, in Keras 3 layers and `keras.ops` alone: any backend trains them.
+
+A network takes features as they are and gives logits: its first layer holds the mean and the spread
+of the training set, so that nothing outside the graph has to know them.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from training.recipe import ConvBlstm, Network
+
+
+def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> keras.Model:
+    """An untrained network, its input normalised by the training set ``float32[n, frames, width]``."""
+    frames, width = features.shape[1:]
+    inputs = keras.Input((frames, width), name="features")
+    hidden = _normalisation(features)(inputs)
+    return keras.Model(inputs, _conv_blstm(network, hidden, n_emotions), name=network.kind)
+
+
+def _normalisation(features: NDArray[np.float32]) -> keras.layers.Layer:
+    """Each column to mean 0 and variance 1 over the training set."""
+    columns = features.reshape(-1, features.shape[-1])
+    return layers.Normalization(
+        axis=-1,
+        mean=columns.mean(axis=0, dtype=np.float64).astype(np.float32),
+        variance=columns.var(axis=0, dtype=np.float64).astype(np.float32),
+    )
+
+
+def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
+    first, second, third = network.channels
+    hidden = layers.Reshape((*hidden.shape[1:], 1))(hidden)
+    # A stride in the first convolution halves the work of everything after it, and cost no recall.
+    hidden = _convolution(hidden, first, size=5, strides=2, dropout=network.conv_dropout)
+    hidden = _convolution(hidden, second, size=3, pool=(2, 2), dropout=network.conv_dropout)
+    hidden = _convolution(hidden, third, size=3, pool=(1, 4), dropout=network.conv_dropout)
+    hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
+    hidden = layers.Bidirectional(layers.LSTM(network.lstm, return_sequences=True))(hidden)
+    hidden = layers.Dropout(network.dropout)(hidden)
+    pooled = layers.Dropout(network.dropout)(_pool(hidden, network.attention))
+    return layers.Dense(n_emotions, name="logits")(pooled)
+
+
+def _convolution(
+    hidden: Any,
+    channels: int,
+    *,
+    size: int,
+    dropout: float,
+    strides: int = 1,
+    pool: tuple[int, int] | None = None,
+) -> Any:
+    hidden = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(hidden)
+    hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
+    if pool is not None:
+        hidden = layers.MaxPooling2D(pool)(hidden)
+    return layers.Dropout(dropout)(hidden)
+
+
+def _pool(hidden: Any, units: int) -> Any:
+    """Frames to one vector: their attention-weighted mean, their mean, their maximum."""
+    scores = layers.Dense(1)(layers.Dense(units, activation="tanh")(hidden))
+    weights = layers.Softmax(axis=1)(scores)
+    attended = ops.sum(hidden * weights, axis=1)
+    return layers.Concatenate()([attended, ops.mean(hidden, axis=1), ops.max(hidden, axis=1)])

@@ -1,0 +1,153 @@
+"""A recipe: one readable TOML file that says everything about a model but its seed."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from training.errors import RecipeError
+from undertone import emotions
+from undertone.spec import Spec
+
+FOLDER: Final = Path(__file__).parent / "recipes"
+"""Where the recipes that come with this package lie."""
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ConvBlstm(_Frozen):
+    """Convolutions over time and frequency, a bidirectional LSTM, attention and statistics pooling."""
+
+    kind: Literal["conv_blstm"] = "conv_blstm"
+    channels: tuple[PositiveInt, PositiveInt, PositiveInt] = (16, 32, 48)
+    """Of the three convolutions; time shrinks 2, 2 and 1 fold, frequency 2, 2 and 4 fold."""
+    conv_dropout: Share = 0.1
+    """After each convolution."""
+    lstm: PositiveInt = 64
+    """Units in each direction."""
+    attention: PositiveInt = 64
+    """Units of the layer that scores frames."""
+    dropout: Share = 0.3
+    """Before and after the pooling."""
+
+
+Network = ConvBlstm
+
+
+class Augmentation(_Frozen):
+    """What training clips go through, after the split; validation and test clips never do."""
+
+    variants: Annotated[int, Field(ge=0)] = 5
+    """Copies of each clip with another speed, and noise in every second one. 0: the clip alone."""
+    speed: tuple[PositiveFloat, PositiveFloat] = (0.85, 1.15)
+    """Range of the factor by which a copy is faster (its pitch moves along)."""
+    noise_snr_db: tuple[float, float] = (10.0, 40.0)
+    """Range of the level of the speech above the noise."""
+    shift: Annotated[int, Field(ge=0)] = 12
+    """Most frames by which a clip is moved in time."""
+    masks: Annotated[int, Field(ge=0)] = 2
+    """SpecAugment (Park et al. 2019): masks over time, and as many over frequency."""
+    time_mask: PositiveInt = 25
+    """Widest mask over time, in frames."""
+    frequency_mask: PositiveInt = 10
+    """Widest mask over features, in columns."""
+    mixup: Annotated[float, Field(ge=0)] = 0.2
+    """Alpha of mixup (Zhang et al. 2018); 0: none."""
+
+
+class Schedule(_Frozen):
+    """How the network is trained: AdamW, warmed up, then a cosine down to zero."""
+
+    epochs: PositiveInt = 60
+    batch_size: PositiveInt = 32
+    learning_rate: PositiveFloat = 2e-3
+    warmup_epochs: Annotated[int, Field(ge=0)] = 3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    clip_norm: PositiveFloat = 1.0
+    label_smoothing: Share = 0.05
+    patience: PositiveInt = 20
+    """Epochs without a better UAR on the validation speakers after which training stops."""
+
+
+class Recipe(_Frozen):
+    """Corpora, what is heard, the network, and how it is trained."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    """The name of the bundle that it makes."""
+    version: str
+    description: str
+    corpora: Annotated[tuple[Literal["ravdess", "tess"], ...], Field(min_length=1)]
+    emotions: tuple[str, ...] = emotions.RAVDESS
+    spec: Spec = Spec()
+    network: Network = ConvBlstm()
+    augmentation: Augmentation = Augmentation()
+    schedule: Schedule = Schedule()
+
+
+def names() -> tuple[str, ...]:
+    """The recipes that come with this package."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of that name, or in the TOML file at that path.
+
+    Args:
+        source: one of `names`, or a path.
+        overrides: settings that replace the file's, as ``schedule.epochs=2``; values are TOML.
+
+    Raises:
+        RecipeError: there is none, or it is not a recipe; the message says where.
+    """
+    path = Path(source) if str(source).endswith(".toml") else FOLDER / f"{source}.toml"
+    try:
+        raw = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise RecipeError(
+            f"no recipe {str(source)!r}: give a TOML file or one of {', '.join(names())}"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    for override in overrides:
+        raw = _replaced(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise RecipeError(f"{path}: {faults}") from error
+
+
+def resolved(recipe: Recipe) -> str:
+    """The recipe with every default written out, as JSON."""
+    return json.dumps(recipe.model_dump(mode="json"), indent=2)
+
+
+def _replaced(raw: Mapping[str, Any], override: str) -> dict[str, Any]:
+    """``raw`` with one setting replaced."""
+    try:
+        addition = tomllib.loads(override)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(
+            f"cannot read the override {override!r}: write it as schedule.epochs=2"
+        ) from error
+    return _merged(raw, addition)
+
+
+def _merged(base: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in addition.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return result

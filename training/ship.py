@@ -1,0 +1,131 @@
+"""The model that is shipped: trained on everybody, vouched for by the cross-validation of its recipe."""
+
+import json
+import shutil
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from training import crossval, metrics, run
+from training.calibrate import fit_temperature, softmax, uncalibrated
+from training.card import write_card
+from training.crossval import Crossval
+from training.dataset import training_set
+from training.errors import RunError
+from training.export import write_bundle
+from training.fit import fit, use_threads
+from training.predictions import Predictions
+from training.provenance import revision
+from training.recipe import Recipe, resolved
+from training.splits import EMOBOX
+from undertone.bundle import Bundle, Calibration, seal
+
+CROSSVAL: Final = "crossval"
+"""The folder of the bundle that holds what its figures are computed from."""
+
+FOLD: Final = 1
+"""The fold whose model is kept there, so that anybody can check that service and training agree."""
+
+
+def ship(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    models: Path,
+    *,
+    seed: int = 0,
+    console: Console | None = None,
+) -> Bundle:
+    """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
+
+    Epochs are the median of those that validation chose in the runs of the cross-validation; the
+    temperature is fitted on the validation logits of ``seed``'s runs, pooled over folds.
+
+    Raises:
+        RunError: the cross-validation below ``out`` is not finished.
+        UndertoneError: recordings are missing, or the export failed.
+    """
+    console = console or Console(stderr=True)
+    folder = out / recipe.name
+    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), _finished_seeds(folder))
+    calibration = calibrate(evidence.validation.of_seed(seed))
+    epochs = round(statistics.median(evidence.epochs))
+    clips = run.read_clips(recipe, data)
+    use_threads(1)
+    with Progress(console=console) as bars:
+        extraction = bars.add_task("features", total=len(clips))
+        training = training_set(clips, recipe, seed, tick=lambda: bars.advance(extraction))
+        bar = bars.add_task("epochs", total=epochs)
+        fitted = fit(
+            recipe, training, None, seed, stop_after=epochs, report=lambda _: bars.advance(bar)
+        )
+    bundle = write_bundle(
+        models / recipe.model,
+        fitted.model,
+        recipe,
+        name=recipe.model,
+        description=recipe.description,
+        calibration=calibration,
+        metrics={crossval.PROTOCOL: evidence.metrics},
+        revision=revision(),
+    )
+    _write_evidence(bundle.path / CROSSVAL, folder, recipe, evidence)
+    write_card(bundle, evidence, epochs=epochs, seed=seed)
+    return seal(bundle.path, bundle.manifest)
+
+
+def calibrate(validation: Predictions) -> Calibration:
+    """The temperature for pooled validation predictions, and what it does to their ECE."""
+    logits = np.log(
+        np.maximum(
+            uncalibrated(validation.probabilities, validation.temperature),
+            np.finfo(np.float64).tiny,
+        )
+    )
+    temperature = fit_temperature(logits, validation.truth)
+    return Calibration(
+        temperature=temperature,
+        ece_before=metrics.ece(validation.truth, softmax(logits)),
+        ece_after=metrics.ece(validation.truth, softmax(logits, temperature)),
+        fitted_on="validation logits of the six folds, pooled",
+    )
+
+
+def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossval) -> None:
+    """Predictions, the recipe as it was, each run's summary, and the model of one fold."""
+    target.mkdir()
+    for name in (crossval.PREDICTIONS, crossval.VALIDATION, crossval.METRICS):
+        shutil.copyfile(folder / name, target / name)
+    (target / "recipe.json").write_text(resolved(recipe) + "\n")
+    summaries = [
+        {
+            key: value
+            for key, value in run.summary(folder / f"fold-{fold}-seed-{seed}").items()
+            if key != "recipe"
+        }
+        for seed in evidence.metrics.seeds
+        for fold in sorted(EMOBOX)
+    ]
+    (target / "runs.json").write_text(json.dumps(summaries, indent=2) + "\n")
+    first = folder / f"fold-{FOLD}-seed-{evidence.metrics.seeds[0]}"
+    shutil.copytree(first / run.BUNDLE, target / f"fold-{FOLD}")
+
+
+def _finished_seeds(folder: Path) -> Sequence[int]:
+    """The seeds with which every fold was run."""
+    found = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
+    seeds = sorted(
+        seed
+        for seed in found
+        if all((folder / f"fold-{fold}-seed-{seed}" / "run.json").is_file() for fold in EMOBOX)
+    )
+    if not seeds:
+        raise RunError(
+            f"{folder}: no finished cross-validation; run `undertone-train crossval` first"
+        )
+    return seeds

@@ -1,0 +1,111 @@
+"""Who is on which side, as data.
+
+The RAVDESS folds are those of EmoBox (Ma et al. 2024, https://arxiv.org/abs/2406.07162), which the
+literature since compares on. Every split is by speaker unless its name says otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from training.corpora import Clip
+
+EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
+    1: (1, 11, 20, 21),
+    2: (4, 10, 12, 14),
+    3: (8, 9, 19, 23),
+    4: (3, 5, 7, 24),
+    5: (2, 15, 16, 18),
+    6: (6, 13, 17, 22),
+}
+"""Test actors of each EmoBox fold of RAVDESS; each actor is tested exactly once."""
+
+PROTOCOLS: Final[Mapping[str, str]] = {
+    "emobox-6fold": (
+        "RAVDESS speech, 8 emotions, 6 folds by actor as in EmoBox; fold k is validated on the test "
+        "actors of fold k+1 (6 on 1) and trained on the other 16; predictions pooled over folds"
+    ),
+    "random": "stratified random 80/20, speakers on both sides; validation carved out of the 80",
+    "speaker": "TESS: trained on one speaker, tested on the other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Three disjoint sets of clips."""
+
+    name: str
+    train: tuple[Clip, ...]
+    validation: tuple[Clip, ...]
+    test: tuple[Clip, ...]
+
+
+def emobox(clips: Sequence[Clip], fold: int) -> Split:
+    """Fold 1 to 6 of RAVDESS: test on its actors, validate on those of the next, train on the rest.
+
+    Raises:
+        ValueError: no such fold, or an actor of it has no clip.
+    """
+    if fold not in EMOBOX:
+        raise ValueError(f"fold {fold} does not exist; the EmoBox folds of RAVDESS are 1 to 6")
+    test = _speakers(EMOBOX[fold])
+    validation = _speakers(EMOBOX[fold % len(EMOBOX) + 1])
+    missing = (test | validation) - {clip.speaker for clip in clips}
+    if missing:
+        raise ValueError(f"fold {fold} needs {', '.join(sorted(missing))}; their clips are missing")
+    return Split(
+        name=f"fold-{fold}",
+        train=tuple(clip for clip in clips if clip.speaker not in test | validation),
+        validation=tuple(clip for clip in clips if clip.speaker in validation),
+        test=tuple(clip for clip in clips if clip.speaker in test),
+    )
+
+
+def random(
+    clips: Sequence[Clip], seed: int, *, test: float = 0.2, validation: float = 0.1
+) -> Split:
+    """A random split with each emotion's share kept; speakers stand on every side.
+
+    It is how much of this field reports its results, and it measures memory for speakers as much as
+    hearing of emotion. ``validation`` is a share of what ``test`` leaves.
+    """
+    generator = np.random.default_rng(seed)
+    rest, tested = _stratified(clips, test, generator)
+    trained, validated = _stratified(rest, validation, generator)
+    return Split("random", trained, validated, tested)
+
+
+def speaker(clips: Sequence[Clip], tested: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+    """Test on one speaker, train on all others; validation is carved at random out of the latter.
+
+    Raises:
+        ValueError: no clip of that speaker, or of any other.
+    """
+    test = tuple(clip for clip in clips if clip.speaker == tested)
+    rest = tuple(clip for clip in clips if clip.speaker != tested)
+    if not test or not rest:
+        known = ", ".join(sorted({clip.speaker for clip in clips}))
+        raise ValueError(f"cannot test on {tested!r} and train on others: speakers are {known}")
+    trained, validated = _stratified(rest, validation, np.random.default_rng(seed))
+    return Split(tested, trained, validated, test)
+
+
+def _speakers(actors: Sequence[int]) -> frozenset[str]:
+    return frozenset(f"ravdess/{actor:02d}" for actor in actors)
+
+
+def _stratified(
+    clips: Sequence[Clip], share: float, generator: np.random.Generator
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    """``clips`` without a random ``share`` of each emotion, and that share; both in the order given."""
+    chosen: set[int] = set()
+    for emotion in sorted({clip.emotion for clip in clips}):
+        members = [index for index, clip in enumerate(clips) if clip.emotion == emotion]
+        picked = generator.permutation(members)[: round(share * len(members))]
+        chosen.update(picked.tolist())
+    return (
+        tuple(clip for index, clip in enumerate(clips) if index not in chosen),
+        tuple(clip for index, clip in enumerate(clips) if index in chosen),
+    )

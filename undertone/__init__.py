@@ -1,0 +1,45 @@
+"""Undertone hears how something is said.
+
+>>> import undertone
+>>> model = undertone.load("models/undertone-ravdess")
+>>> model.predict("examples/hello.wav").label  # doctest: +SKIP
+'neutral'
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from undertone.classifier import Classifier, Emotion, Prediction, load
+    from undertone.errors import AudioError, BundleError, UndertoneError
+
+__all__ = [
+    "AudioError",
+    "BundleError",
+    "Classifier",
+    "Emotion",
+    "Prediction",
+    "UndertoneError",
+    "__version__",
+    "load",
+]
+
+_HOMES = {
+    "AudioError": "undertone.errors",
+    "BundleError": "undertone.errors",
+    "UndertoneError": "undertone.errors",
+    "Classifier": "undertone.classifier",
+    "Emotion": "undertone.classifier",
+    "Prediction": "undertone.classifier",
+    "load": "undertone.classifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names when they are asked for: librosa alone takes a second to import."""
+    from importlib import import_module
+
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

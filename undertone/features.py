@@ -1,0 +1,153 @@
+"""One short-time Fourier transform, and every feature read off it.
+
+The definitions are librosa's (https://librosa.org, McFee et al. 2015), to the last constant; the
+tests hold them to librosa's own output. What differs is the cost: the transform is taken once, in
+float32, and windows and filter banks are made once for each spec.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import assert_never
+
+import librosa
+import numpy as np
+import scipy.fft
+import scipy.signal
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from undertone.preprocess import Samples, preprocess
+from undertone.spec import Chroma, Feature, LogMel, Mfcc, Rms, Spec, Stft, Zcr
+
+Matrix = NDArray[np.float32]
+"""Features over time, ``float32[frames, width]``: one row a frame."""
+
+_AMIN = 1e-10
+"""The floor of `librosa.power_to_db`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """What the features share: the frames of a sound and their power spectrum."""
+
+    sr: int
+    stft: Stft
+    frames: Matrix
+    """``float32[frames, n_fft]``: samples, before the window."""
+    power: Matrix
+    """``float32[frames, 1 + n_fft / 2]``."""
+
+
+def extract(samples: Samples, spec: Spec) -> Matrix:
+    """Sound at ``spec.sr``, of any length, to ``float32[spec.frames, spec.width]``.
+
+    Features stand side by side in the order in which the spec lists them.
+    """
+    return features(preprocess(samples, spec), spec)
+
+
+def features(samples: Samples, spec: Spec) -> Matrix:
+    """Sound that is already preprocessed to ``float32[1 + n // hop_length, spec.width]``."""
+    shared = spectrum(samples, spec.sr, spec.stft)
+    columns = [_feature(shared, feature) for feature in spec.features]
+    return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+
+
+def spectrum(samples: Samples, sr: int, stft: Stft) -> Spectrum:
+    """Frames and power spectrum of ``samples`` (`librosa.stft`: centred frames, zeros beyond the ends)."""
+    padded = np.pad(samples, stft.n_fft // 2)
+    frames = sliding_window_view(padded, stft.n_fft)[:: stft.hop_length]
+    transform = scipy.fft.rfft(frames * _window(stft), axis=1)
+    power = np.square(transform.real) + np.square(transform.imag)
+    return Spectrum(sr=sr, stft=stft, frames=frames, power=power)
+
+
+def _feature(shared: Spectrum, feature: Feature) -> Matrix:
+    match feature:
+        case LogMel():
+            return log_mel(shared, feature)
+        case Mfcc():
+            return mfcc(shared, feature)
+        case Chroma():
+            return chroma(shared, feature)
+        case Rms():
+            return rms(shared)
+        case Zcr():
+            return zcr(shared)
+        case _:
+            assert_never(feature)
+
+
+def log_mel(shared: Spectrum, feature: LogMel) -> Matrix:
+    """``float32[frames, n_mels]`` in dB."""
+    bank = _mel_bank(shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax)
+    return _decibels(shared.power @ bank, feature.top_db)
+
+
+def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
+    """``float32[frames, n_mfcc * (1 + deltas)]``: the coefficients, then their first and second slope."""
+    bank = _mel_bank(shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax)
+    decibels = _decibels(shared.power @ bank, top_db=80.0)
+    coefficients = scipy.fft.dct(decibels, axis=1, norm="ortho")[:, : feature.n_mfcc]
+    slopes = [
+        librosa.feature.delta(coefficients, order=order, axis=0)
+        for order in range(1, feature.deltas + 1)
+    ]
+    return np.concatenate([coefficients, *slopes], axis=1)
+
+
+def chroma(shared: Spectrum, feature: Chroma) -> Matrix:
+    """``float32[frames, n_chroma]``: each row scaled so that its largest value is 1."""
+    raw = shared.power @ _chroma_bank(shared.sr, shared.stft.n_fft, feature.n_chroma)
+    peak = raw.max(axis=1, keepdims=True)
+    return raw / np.where(peak < np.finfo(np.float32).tiny, np.float32(1), peak)
+
+
+def rms(shared: Spectrum) -> Matrix:
+    """``float32[frames, 1]``, by Parseval's theorem from the windowed spectrum."""
+    n_fft = shared.stft.n_fft
+    # Every bin but the first and (for an even n_fft) the last stands for its mirror image too.
+    weights = np.full(shared.power.shape[1], 2, dtype=np.float32)
+    weights[0] = 1
+    if n_fft % 2 == 0:
+        weights[-1] = 1
+    return np.sqrt(shared.power @ weights[:, None]) / np.float32(n_fft)
+
+
+def zcr(shared: Spectrum) -> Matrix:
+    """``float32[frames, 1]``."""
+    negative = np.signbit(shared.frames)
+    changes = np.count_nonzero(negative[:, 1:] != negative[:, :-1], axis=1, keepdims=True)
+    return (changes / shared.stft.n_fft).astype(np.float32)
+
+
+def _decibels(power: Matrix, top_db: float | None) -> Matrix:
+    decibels = np.float32(10) * np.log10(np.maximum(power, np.float32(_AMIN)))
+    if top_db is None:
+        return decibels
+    return np.maximum(decibels, decibels.max() - np.float32(top_db))
+
+
+@cache
+def _window(stft: Stft) -> Samples:
+    taper = scipy.signal.get_window(stft.window, stft.win_length, fftbins=True)
+    before = (stft.n_fft - stft.win_length) // 2
+    after = stft.n_fft - stft.win_length - before
+    return _constant(np.pad(taper, (before, after)))
+
+
+@cache
+def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Matrix:
+    return _constant(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax).T)
+
+
+@cache
+def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
+    return _constant(librosa.filters.chroma(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)
+
+
+def _constant(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A float32 copy that nobody can change: it is shared between calls and threads."""
+    constant = np.ascontiguousarray(array, dtype=np.float32)
+    constant.setflags(write=False)
+    return constant

@@ -1,0 +1,66 @@
+"""What is done to the waveform before features are taken: small pure functions, composed from a spec."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from undertone.spec import Level, Spec, Step, Trim
+
+Samples = NDArray[np.float32]
+"""Mono sound, ``float32[n]``, full scale at 1."""
+
+_SILENCE = 1e-5
+"""RMS (-100 dBFS) below which a clip is not made louder: it would be noise of our own making."""
+
+
+def trim(samples: Samples, step: Trim) -> Samples:
+    """The part of ``samples`` between the first and the last loud frame, as `librosa.effects.trim`.
+
+    Returns:
+        A view, ``float32[m]`` with ``m <= n``; all of it where no frame stands out (digital silence).
+    """
+    half = step.frame_length // 2
+    frames = sliding_window_view(np.pad(samples, half), step.frame_length)[:: step.hop_length]
+    power = np.einsum("ij,ij->i", frames, frames)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-step.top_db / 10))
+    if loud.size == 0:
+        return samples
+    return samples[loud[0] * step.hop_length : (loud[-1] + 1) * step.hop_length]
+
+
+def level(samples: Samples, step: Level) -> Samples:
+    """``samples`` scaled so that their RMS is ``target_db`` below full scale; peaks may exceed 1."""
+    rms = float(np.sqrt(np.mean(np.square(samples)))) if samples.size else 0.0
+    gain = 10 ** (step.target_db / 20) / max(rms, _SILENCE)
+    return samples * np.float32(gain)
+
+
+def fit(samples: Samples, n_samples: int) -> Samples:
+    """``samples`` centred in exactly ``n_samples``: cut, or padded with zeros, alike on both sides."""
+    excess = samples.size - n_samples
+    if excess >= 0:
+        start = excess // 2
+        return samples[start : start + n_samples]
+    before = -excess // 2
+    return np.pad(samples, (before, -excess - before))
+
+
+def run_steps(samples: Samples, steps: Iterable[Step]) -> Samples:
+    """``samples`` after every step, in order."""
+    for step in steps:
+        match step:
+            case Trim():
+                samples = trim(samples, step)
+            case Level():
+                samples = level(samples, step)
+            case _:
+                assert_never(step)
+    return samples
+
+
+def preprocess(samples: Samples, spec: Spec) -> Samples:
+    """Sound at ``spec.sr`` to the ``float32[spec.n_samples]`` that features are computed from."""
+    return fit(run_steps(samples, spec.preprocess), spec.n_samples)

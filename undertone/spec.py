@@ -1,0 +1,161 @@
+"""The specification of what a model hears: one frozen value that says everything between sound and features.
+
+It is written in a recipe, travels inside the bundle, and is all that `undertone.preprocess` and
+`undertone.features` look at: a model is served with exactly what it was trained with.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+SPEC_VERSION: Final = 1
+"""Counts changes of meaning: a bundle of another version is refused, never guessed at."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trim(_Frozen):
+    """Cut what is quieter than ``top_db`` below the loudest frame off both ends (`librosa.effects.trim`)."""
+
+    kind: Literal["trim"] = "trim"
+    top_db: PositiveFloat = 30.0
+    frame_length: PositiveInt = 1024
+    hop_length: PositiveInt = 256
+
+
+class Level(_Frozen):
+    """Scale to one loudness: the RMS of what is left becomes ``target_db`` (dB re full scale)."""
+
+    kind: Literal["level"] = "level"
+    target_db: Annotated[float, Field(le=0)] = -23.0
+
+
+class LogMel(_Frozen):
+    """Mel power spectrogram in dB (`librosa.feature.melspectrogram`, `librosa.power_to_db`, ref 1)."""
+
+    kind: Literal["log_mel"] = "log_mel"
+    n_mels: PositiveInt = 64
+    fmin: Annotated[float, Field(ge=0)] = 0.0
+    fmax: PositiveFloat | None = None
+    top_db: PositiveFloat | None = 80.0
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return self.n_mels
+
+
+class Mfcc(_Frozen):
+    """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`), with as many orders of delta as asked."""
+
+    kind: Literal["mfcc"] = "mfcc"
+    n_mfcc: PositiveInt = 40
+    n_mels: PositiveInt = 128
+    fmin: Annotated[float, Field(ge=0)] = 0.0
+    fmax: PositiveFloat | None = None
+    deltas: Annotated[int, Field(ge=0, le=2)] = 0
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return self.n_mfcc * (1 + self.deltas)
+
+
+class Chroma(_Frozen):
+    """Energy in each pitch class (`librosa.feature.chroma_stft`, tuned to A440)."""
+
+    kind: Literal["chroma"] = "chroma"
+    n_chroma: PositiveInt = 12
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return self.n_chroma
+
+
+class Rms(_Frozen):
+    """Root mean square of each frame, from its spectrum (`librosa.feature.rms` with ``S``)."""
+
+    kind: Literal["rms"] = "rms"
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return 1
+
+
+class Zcr(_Frozen):
+    """Share of samples in each frame at which the sign changes (`librosa.feature.zero_crossing_rate`)."""
+
+    kind: Literal["zcr"] = "zcr"
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return 1
+
+
+class Stft(_Frozen):
+    """The one short-time Fourier transform that every feature reads (`librosa.stft`, centred, zero-padded)."""
+
+    n_fft: PositiveInt = 512
+    win_length: PositiveInt = 400
+    hop_length: PositiveInt = 256
+    window: Literal["hann", "hamming"] = "hann"
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} is longer than n_fft {self.n_fft}")
+        return self
+
+
+class Windows(_Frozen):
+    """How a clip longer than one pass is heard: windows of ``length_s`` every ``hop_s`` seconds."""
+
+    clip_s: PositiveFloat = 6.0
+    """The longest clip that is answered in one pass."""
+    length_s: PositiveFloat = 3.0
+    hop_s: PositiveFloat = 1.0
+
+
+Step = Annotated[Trim | Level, Field(discriminator="kind")]
+Feature = Annotated[LogMel | Mfcc | Chroma | Rms | Zcr, Field(discriminator="kind")]
+
+
+class Spec(_Frozen):
+    """Sound at any rate in, ``float32[frames, width]`` out."""
+
+    version: Literal[1] = SPEC_VERSION
+    sr: PositiveInt = 16_000
+    preprocess: tuple[Step, ...] = (Trim(), Level())
+    duration_s: PositiveFloat = 3.0
+    """What is left after ``preprocess`` is centred in this: cut or padded with zeros on both sides."""
+    stft: Stft = Stft()
+    features: Annotated[tuple[Feature, ...], Field(min_length=1)] = (LogMel(),)
+    windows: Windows = Windows()
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that the features are computed from."""
+        return round(self.duration_s * self.sr)
+
+    @property
+    def frames(self) -> int:
+        """Rows of the feature matrix."""
+        return 1 + self.n_samples // self.stft.hop_length
+
+    @property
+    def width(self) -> int:
+        """Columns of the feature matrix."""
+        return sum(feature.width for feature in self.features)
+
+    @property
+    def digest(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the specification, written canonically."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
