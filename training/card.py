@@ -1,5 +1,146 @@
-"""The card beside a model."""
+"""The card beside a model: what it is, what it reaches and on whom, what it must not be used for."""
+
+from string import Template
+from typing import Final
+
+from training.calibrate import uncalibrated
+from training.crossval import PROTOCOL, Crossval
+from training.figures import confusion_figure, recall_figure, reliability_figure
+from undertone.bundle import CARD, Bundle, Metrics
+
+_CARD: Final = Template("""\
+# $name $version
+
+$description
+
+Give it a recording of somebody speaking; it gives a probability for each of $emotions. It was
+trained from scratch on acted speech, has $parameters parameters, and hears $sr Hz mono.
+
+## What it reaches on people it never heard
+
+$protocol.
+
+| figure | value |
+|---|---|
+| UAR (chance is $chance) | **$uar** |
+| 95 % interval, bootstrap over the $n_speakers speakers | $low to $high |
+| accuracy | $accuracy |
+| macro-F1 | $macro_f1 |
+| ECE before and after temperature scaling, 15 bins | $ece_before, $ece |
+$seed_rows
+`$command` makes these figures again, within what seeds and processors change. Every one of them is
+computed from `$predictions`, one row a clip, and a test computes them again. The epoch of each run and
+its temperature were chosen on its validation speakers; test speakers chose nothing.
+
+![Recall of each emotion](recall.png)
+![Confusion matrix](confusion_matrix.png)
+![Reliability diagram](reliability.png)
+
+| fold | test actors' UAR |
+|---|---|
+$folds
+
+## How it was made
+
+`undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, the
+median of those that validation chose in cross-validation (seed $seed). The weights that are shipped
+have therefore no test set of their own; the figures above are those of the recipe, from models that
+saw 16 of the 24 actors. The temperature, $temperature, was fitted on the $fitted_on: it takes the ECE
+there from $validation_before to $validation_after. It is inside the graph.
+
+Revision `$revision`; $libraries. `crossval/` holds the predictions, the recipe as it was, each run's
+summary, and the model of fold 1, with which a test checks that the service gives what training saw.
+
+## Data
+
+$corpora
+
+Actors in a studio, North American English, two sentences, played emotions. People on a telephone, in
+a noisy room, in another language, children, or people who do not act will be heard less well, and the
+probabilities will be less honest than the figures above: calibrate and measure on your own recordings
+before you rely on a number. The first seconds of silence are cut, and loudness is levelled, so that
+neither says anything to the model.
+
+## Use
+
+For research, for games and art, for tools in which a person sees the answer, may disagree, and gave
+consent. It hears how speech sounds, not what anybody feels.
+
+**Not for** decisions about people: hiring, work, education, credit, insurance, policing, border control,
+diagnosis or treatment. In the European Union, Regulation (EU) 2024/1689 (the AI Act), Article 5(1)(f),
+**forbids** systems that infer the emotions of people at work and in education, but for medical or safety
+reasons; elsewhere emotion recognition counts as high-risk (Annex III) and people must be told (Article 50).
+
+## Licence
+
+$licence. The code is under Apache-2.0; weights trained on these recordings follow the recordings'
+non-commercial licences. To use Undertone commercially, train it on data whose licence allows that.
+""")
 
 
-def write_card(*a, **k):
-    pass
+def write_card(bundle: Bundle, evidence: Crossval, *, epochs: int, seed: int) -> None:
+    """Write the card of ``bundle`` and its three figures, from the cross-validation alone."""
+    manifest = bundle.manifest
+    metrics = manifest.metrics[PROTOCOL]
+    first = evidence.test.of_seed(metrics.seeds[0])
+    folder = bundle.path
+    confusion_figure(metrics.confusion, manifest.emotions, folder / "confusion_matrix.png")
+    recall_figure(metrics.per_class_recall, metrics.uar, folder / "recall.png")
+    reliability_figure(
+        first.truth,
+        uncalibrated(first.probabilities, first.temperature),
+        first.probabilities,
+        folder / "reliability.png",
+    )
+    calibration = manifest.calibration
+    low, high = metrics.uar_ci95
+    text = _CARD.substitute(
+        name=manifest.name,
+        version=manifest.version,
+        description=manifest.description,
+        emotions=", ".join(manifest.emotions),
+        parameters=f"{manifest.parameters:,}".replace(",", " "),
+        sr=manifest.spec.sr,
+        protocol=metrics.protocol,
+        chance=f"{1 / len(manifest.emotions):.3f}",
+        uar=f"{metrics.uar:.3f}",
+        low=f"{low:.3f}",
+        high=f"{high:.3f}",
+        accuracy=f"{metrics.accuracy:.3f}",
+        macro_f1=f"{metrics.macro_f1:.3f}",
+        ece_before=f"{metrics.ece_before:.3f}",
+        ece=f"{metrics.ece:.3f}",
+        n_speakers=metrics.n_speakers,
+        seed_rows=_seed_rows(metrics),
+        command=metrics.command,
+        predictions=metrics.predictions,
+        folds="\n".join(f"| {fold} | {value:.3f} |" for fold, value in metrics.fold_uar.items()),
+        recipe=manifest.recipe,
+        epochs=epochs,
+        seed=seed,
+        temperature=f"{calibration.temperature:.3f}",
+        fitted_on=calibration.fitted_on,
+        validation_before=f"{calibration.ece_before:.3f}",
+        validation_after=f"{calibration.ece_after:.3f}",
+        revision=manifest.revision,
+        libraries=", ".join(f"{name} {version}" for name, version in manifest.libraries.items()),
+        corpora="\n".join(
+            f"- {corpus.name}, {corpus.licence}: {corpus.citation}, <{corpus.url}>"
+            for corpus in manifest.corpora
+        ),
+        licence=manifest.licence,
+    )
+    (folder / CARD).write_text(text)
+
+
+def _seed_rows(metrics: Metrics) -> str:
+    """What other seeds came to; nothing for one seed."""
+    if metrics.uar_sd is None or metrics.fold_uar_sd is None:
+        return ""
+    values = ", ".join(f"{value:.3f}" for value in metrics.uar_per_seed)
+    mean = sum(metrics.uar_per_seed) / len(metrics.uar_per_seed)
+    return (
+        f"| UAR with seeds {', '.join(str(seed) for seed in metrics.seeds)} | {values} |\n"
+        f"| their mean and SD | {mean:.3f} ± {metrics.uar_sd:.3f} |\n"
+        f"| SD over seeds of one fold's UAR | {metrics.fold_uar_sd:.3f} |\n"
+    )

@@ -62,7 +62,6 @@ def crossval(
     and prints the figures. Interrupted? The same command goes on where it stopped.
 
     Examples:
-
         undertone-train crossval ravdess-conv-blstm --data data
 
         undertone-train crossval ravdess-conv-blstm --fold 1 --seed 0 --set schedule.epochs=5
@@ -101,7 +100,6 @@ def fit(
     The cross-validation must be finished: the epochs, the temperature and the figures come from it.
 
     Examples:
-
         undertone-train fit ravdess-conv-blstm --data data
     """
     from training import recipe as recipes
@@ -125,19 +123,22 @@ def recipes() -> None:
 
 @app.command()
 def download(
-    corpus: Annotated[str, typer.Argument(metavar="ravdess|tess", help="Which corpus.")],
+    corpus: Annotated[
+        str, typer.Argument(metavar="ravdess|ravdess-song|tess", help="Which corpus.")
+    ],
     data: Data = DATA,
 ) -> None:
     """Download a corpus from where its authors publish it, and check every file.
 
     Examples:
-
         undertone-train download ravdess --data data
     """
     from training.download import download as fetch
+    from training.download import progress_bar
 
-    with _words_for_errors():
-        _out.print(str(fetch(corpus, data)))
+    with _words_for_errors(), progress_bar() as progress:
+        folder = fetch(corpus, data, progress=progress)
+    _out.print(str(folder))
 
 
 @contextmanager

@@ -82,9 +82,10 @@ def download(
         return home
     try:
         staging.mkdir(parents=True, exist_ok=True)
-        files = asyncio.run(
-            _fetch_all(source, api_base or source.api_base, staging, progress or Progress(), corpus)
+        fetching = _fetch_all(
+            source, api_base or source.api_base, staging, progress or Progress(), corpus
         )
+        files = asyncio.run(fetching)
         for file in files:
             if file.name.lower().endswith(".zip"):
                 _extract(staging / file.name)
@@ -112,7 +113,7 @@ async def _fetch_all(
         files = await _persistently(lambda: _list(client, source, api_base))
         arrived = sum(_arrived(_inside(folder, file.name)) for file in files)
         total = sum(file.size for file in files)
-        _make_room(folder, total - arrived)
+        _require_room(folder, total - arrived)
         task = progress.add_task(title, total=total, completed=arrived)
         gate = asyncio.Semaphore(CONNECTIONS)
 
@@ -214,7 +215,7 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _make_room(folder: Path, size: int) -> None:
+def _require_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise DownloadError(
@@ -230,6 +231,6 @@ def _extract(archive: Path) -> None:
         for member in members:
             _inside(archive.parent, member.filename)
         # `zipfile` writes no byte more than a member declares.
-        _make_room(archive.parent, sum(member.file_size for member in members))
+        _require_room(archive.parent, sum(member.file_size for member in members))
         content.extractall(archive.parent)
     archive.unlink()

@@ -8,7 +8,7 @@ import os
 import queue
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from multiprocessing.queues import Queue
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -24,8 +24,8 @@ from rich.progress import (
 from training import run
 from training.run import Task
 
-_channel: "Queue[run.Progress] | None" = None
-"""In a worker: where it tells how far it is. Set once, when the process starts."""
+_channel: Any = None
+"""In a worker: the queue on which it tells how far it is. Set once, when the process starts."""
 
 
 def run_all(tasks: Sequence[Task], jobs: int, console: Console) -> None:
@@ -45,8 +45,7 @@ def run_all(tasks: Sequence[Task], jobs: int, console: Console) -> None:
         ProcessPoolExecutor(
             min(jobs, len(waiting)),
             mp_context=context,
-            initializer=_begin,
-            initargs=(channel := manager.Queue(),),
+            initializer=partial(_begin, channel := manager.Queue()),
             # A fresh process for every run: nothing of one can reach the next.
             max_tasks_per_child=1,
         ) as executor,
@@ -89,7 +88,7 @@ def _show(bars: Progress, channel: Any, futures: Sequence[Future[None]]) -> None
             return
 
 
-def _begin(channel: "Queue[run.Progress]") -> None:
+def _begin(channel: Any) -> None:
     global _channel
     _channel = channel
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -48,7 +48,7 @@ class Predictions:
 
     def where(self, keep: NDArray[np.bool_]) -> "Predictions":
         """The rows for which ``keep`` (``bool[n]``) is true."""
-        chosen = np.flatnonzero(keep)
+        chosen = np.flatnonzero(keep).tolist()
 
         def pick(column: Sequence[str]) -> tuple[str, ...]:
             return tuple(column[index] for index in chosen)

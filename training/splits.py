@@ -63,6 +63,13 @@ def emobox(clips: Sequence[Clip], fold: int) -> Split:
     )
 
 
+def accompanied(split: Split, companions: Sequence[Clip]) -> Split:
+    """``split`` with those of ``companions`` in training whose speaker trains, and nobody else's."""
+    trained = {clip.speaker for clip in split.train}
+    joining = tuple(clip for clip in companions if clip.speaker in trained)
+    return Split(split.name, split.train + joining, split.validation, split.test)
+
+
 def random(
     clips: Sequence[Clip], seed: int, *, test: float = 0.2, validation: float = 0.1
 ) -> Split:

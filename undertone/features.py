@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import assert_never
 
-import librosa
 import numpy as np
 import scipy.fft
 import scipy.signal
+from librosa.feature import delta
+from librosa.filters import chroma as chroma_filters
+from librosa.filters import mel as mel_filters
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -25,15 +27,17 @@ Matrix = NDArray[np.float32]
 _AMIN = 1e-10
 """The floor of `librosa.power_to_db`."""
 
+_ZERO = 1e-10
+"""What `librosa.zero_crossings` takes for zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """What the features share: the frames of a sound and their power spectrum."""
+    """What the features share: a sound and the power spectrum of its frames."""
 
     sr: int
     stft: Stft
-    frames: Matrix
-    """``float32[frames, n_fft]``: samples, before the window."""
+    samples: Samples
     power: Matrix
     """``float32[frames, 1 + n_fft / 2]``."""
 
@@ -54,12 +58,12 @@ def features(samples: Samples, spec: Spec) -> Matrix:
 
 
 def spectrum(samples: Samples, sr: int, stft: Stft) -> Spectrum:
-    """Frames and power spectrum of ``samples`` (`librosa.stft`: centred frames, zeros beyond the ends)."""
+    """The power spectrum of ``samples`` (`librosa.stft`: centred frames, zeros beyond the ends)."""
     padded = np.pad(samples, stft.n_fft // 2)
     frames = sliding_window_view(padded, stft.n_fft)[:: stft.hop_length]
     transform = scipy.fft.rfft(frames * _window(stft), axis=1)
     power = np.square(transform.real) + np.square(transform.imag)
-    return Spectrum(sr=sr, stft=stft, frames=frames, power=power)
+    return Spectrum(sr=sr, stft=stft, samples=samples, power=power)
 
 
 def _feature(shared: Spectrum, feature: Feature) -> Matrix:
@@ -88,11 +92,8 @@ def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
     """``float32[frames, n_mfcc * (1 + deltas)]``: the coefficients, then their first and second slope."""
     bank = _mel_bank(shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax)
     decibels = _decibels(shared.power @ bank, top_db=80.0)
-    coefficients = scipy.fft.dct(decibels, axis=1, norm="ortho")[:, : feature.n_mfcc]
-    slopes = [
-        librosa.feature.delta(coefficients, order=order, axis=0)
-        for order in range(1, feature.deltas + 1)
-    ]
+    coefficients: Matrix = scipy.fft.dct(decibels, axis=1, norm="ortho")[:, : feature.n_mfcc]
+    slopes = [delta(coefficients, order=order, axis=0) for order in range(1, feature.deltas + 1)]
     return np.concatenate([coefficients, *slopes], axis=1)
 
 
@@ -100,7 +101,9 @@ def chroma(shared: Spectrum, feature: Chroma) -> Matrix:
     """``float32[frames, n_chroma]``: each row scaled so that its largest value is 1."""
     raw = shared.power @ _chroma_bank(shared.sr, shared.stft.n_fft, feature.n_chroma)
     peak = raw.max(axis=1, keepdims=True)
-    return raw / np.where(peak < np.finfo(np.float32).tiny, np.float32(1), peak)
+    peak[peak < np.finfo(np.float32).tiny] = 1
+    scaled: Matrix = raw / peak
+    return scaled
 
 
 def rms(shared: Spectrum) -> Matrix:
@@ -111,21 +114,30 @@ def rms(shared: Spectrum) -> Matrix:
     weights[0] = 1
     if n_fft % 2 == 0:
         weights[-1] = 1
-    return np.sqrt(shared.power @ weights[:, None]) / np.float32(n_fft)
+    loudness: Matrix = np.sqrt(shared.power @ weights[:, None]) / np.float32(n_fft)
+    return loudness
 
 
 def zcr(shared: Spectrum) -> Matrix:
-    """``float32[frames, 1]``."""
-    negative = np.signbit(shared.frames)
-    changes = np.count_nonzero(negative[:, 1:] != negative[:, :-1], axis=1, keepdims=True)
-    return (changes / shared.stft.n_fft).astype(np.float32)
+    """``float32[frames, 1]``; the ends of the sound are repeated beyond it, so nothing changes there."""
+    n_fft, hop_length = shared.stft.n_fft, shared.stft.hop_length
+    audible = np.abs(shared.samples) > _ZERO
+    negative = np.signbit(shared.samples) & audible
+    changes = np.pad(negative[1:] != negative[:-1], (1 + n_fft // 2, n_fft // 2))
+    total = np.concatenate([[0], np.cumsum(changes)])
+    start = hop_length * np.arange(len(shared.power))
+    # The first sample of a frame has no predecessor in it.
+    count = total[start + n_fft] - total[start + 1]
+    rate: Matrix = (count / n_fft).astype(np.float32)[:, None]
+    return rate
 
 
 def _decibels(power: Matrix, top_db: float | None) -> Matrix:
-    decibels = np.float32(10) * np.log10(np.maximum(power, np.float32(_AMIN)))
+    decibels: Matrix = np.float32(10) * np.log10(np.maximum(power, np.float32(_AMIN)))
     if top_db is None:
         return decibels
-    return np.maximum(decibels, decibels.max() - np.float32(top_db))
+    floor = decibels.max() - np.float32(top_db)
+    return np.maximum(decibels, floor, out=decibels)
 
 
 @cache
@@ -138,12 +150,12 @@ def _window(stft: Stft) -> Samples:
 
 @cache
 def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Matrix:
-    return _constant(librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax).T)
+    return _constant(mel_filters(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax).T)
 
 
 @cache
 def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
-    return _constant(librosa.filters.chroma(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)
+    return _constant(chroma_filters(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)
 
 
 def _constant(array: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -100,7 +100,7 @@ class Zcr(_Frozen):
 
 
 class Stft(_Frozen):
-    """The one short-time Fourier transform that every feature reads (`librosa.stft`, centred, zero-padded)."""
+    """The one short-time Fourier transform that every feature reads (`librosa.stft`, centred)."""
 
     n_fft: PositiveInt = 512
     win_length: PositiveInt = 400

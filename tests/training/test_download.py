@@ -1,5 +1,6 @@
 """Downloading from a server on this machine that speaks the publishers' APIs."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -32,6 +33,7 @@ class Publisher:
     bodies: dict[str, bytes] = field(default_factory=dict)
     """By path."""
     honours_range: bool = True
+    says_length: bool = True
     cuts: list[int] = field(default_factory=list)
     """After how many bytes the next answers with a file break off, in turn."""
     statuses: list[int] = field(default_factory=list)
@@ -40,7 +42,7 @@ class Publisher:
     """Path and Range of each request there was."""
 
     def publish_ravdess(self, archive: bytes, **changes: object) -> None:
-        """A Zenodo record as its API gives it; ``changes`` are made to what it says of ``archive``."""
+        """A Zenodo record as its API gives it, with ``changes`` to what it says of ``archive``."""
         entry = {
             "key": ARCHIVE,
             "size": len(archive),
@@ -89,10 +91,14 @@ class Handler(BaseHTTPRequestHandler):
             body = body[start:]
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        if publisher.says_length:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         is_record = body.startswith(b"{")
-        self.wfile.write(body if is_record or not publisher.cuts else body[: publisher.cuts.pop(0)])
+        if publisher.cuts and not is_record:
+            body = body[: publisher.cuts.pop(0)]
+        with contextlib.suppress(ConnectionError):  # a download that fails hangs up on the others
+            self.wfile.write(body)
 
     def log_request(self, *_: object) -> None:
         """Keep quiet."""
@@ -147,10 +153,11 @@ class TestRavdess:
         assert download("ravdess", tmp_path, api_base=publisher.base) == first
         assert publisher.requests == []
 
+    @pytest.mark.parametrize("says_length", [True, False])
     def test_a_cut_connection_goes_on_in_the_same_run(
-        self, publisher: Publisher, tmp_path: Path
+        self, publisher: Publisher, tmp_path: Path, says_length: bool
     ) -> None:
-        publisher.cuts = [30_000, 20_000]
+        publisher.cuts, publisher.says_length = [30_000, 20_000], says_length
         assert (download("ravdess", tmp_path, api_base=publisher.base) / CLIP).exists()
         assert publisher.ranges() == [None, "bytes=30000-", "bytes=50000-"]
 
@@ -237,16 +244,19 @@ class TestTess:
     def test_what_an_earlier_run_got_is_not_fetched_again(
         self, publisher: Publisher, tmp_path: Path
     ) -> None:
-        publisher.publish_tess(TESS)
-        third = publisher.bodies.pop("/access/datafile/2")
-        with pytest.raises(DownloadError, match="answered 404"):
+        clips = {f"OAF_{'a' * length}_sad.wav": b"x" * length for length in range(1, 41)}
+        publisher.publish_tess(clips)
+        last = publisher.bodies.pop("/access/datafile/39")
+        with pytest.raises(DownloadError, match="datafile/39 answered 404"):
             download("tess", tmp_path, api_base=publisher.base)
-        got = {path.name for path in (tmp_path / "tess.part").glob("*.wav")}
-        publisher.bodies["/access/datafile/2"] = third
+        got = len(list((tmp_path / "tess.part").glob("*.wav")))
+        assert 40 - module.CONNECTIONS <= got < 40
+        publisher.bodies["/access/datafile/39"] = last
         publisher.requests.clear()
         home = download("tess", tmp_path, api_base=publisher.base)
-        assert {path.name: path.read_bytes() for path in home.iterdir()} == TESS
-        assert len(publisher.requests) == 1 + len(TESS) - len(got)
+        assert {path.name: path.read_bytes() for path in home.iterdir()} == clips
+        assert len(publisher.ranges("/access/datafile/0")) == 0
+        assert len(publisher.ranges("/access/datafile/39")) == 1
 
     def test_a_name_that_leads_elsewhere(self, publisher: Publisher, tmp_path: Path) -> None:
         publisher.publish_tess({"../../OAF_back_sad.wav": b"x"})

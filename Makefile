@@ -1,0 +1,67 @@
+# On a fresh machine: `make serve` and `make test` need Python >= 3.11 with pip, and nothing else.
+
+PORT ?= 8000
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/bin/uv
+RECIPE ?= ravdess-conv-blstm
+
+# The two sets of packages that an environment may hold; the larger one does for both.
+SERVE := $(VENV)/.serve
+DEVELOP := $(VENV)/.develop
+
+.PHONY: help serve test check format bench soak train docs lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
+	$(BIN)/undertone serve --port $(PORT)
+
+test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+
+check: $(DEVELOP) ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEVELOP) ## let ruff write what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: $(DEVELOP) ## cross-validate RECIPE with three seeds, then train and export its model
+	$(BIN)/undertone-train crossval $(RECIPE) --seed 0 --seed 1 --seed 2
+	$(BIN)/undertone-train fit $(RECIPE)
+
+bench: $(DEVELOP) ## measure side by side; writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lock: $(UV) ## compile the requirement files again, with the newest versions that fit
+	$(UV) pip compile -q --universal --generate-hashes --upgrade --python-version 3.11 \
+		--extra training --extra dev --extra build pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 \
+		-c requirements/dev.txt pyproject.toml -o requirements/service.txt
+	printf 'editables\nhatchling\n' | $(UV) pip compile -q --universal --generate-hashes \
+		--python-version 3.11 -c requirements/dev.txt - -o requirements/build.txt
+
+clean: ## remove the environment and what tools left behind
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(SERVE): requirements/service.txt requirements/build.txt pyproject.toml | $(UV)
+	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
+		-r requirements/service.txt -r requirements/build.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEVELOP): requirements/dev.txt pyproject.toml | $(UV)
+	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
+		-r requirements/dev.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@ $(SERVE)

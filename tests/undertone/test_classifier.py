@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+import undertone
+from undertone import audio
+from undertone.classifier import window_starts, windows
+from undertone.errors import AudioTooShort, NoSpeech
+from undertone.features import extract
+from undertone.spec import Spec
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    return undertone.load(exported)
+
+
+def scores(prediction):
+    return {emotion.label: emotion.score for emotion in prediction.probabilities}
+
+
+def test_a_clip_gets_probabilities(model, hello):
+    prediction = model.predict(hello)
+    assert set(scores(prediction)) == set(model.manifest.emotions)
+    assert sum(scores(prediction).values()) == pytest.approx(1, abs=1e-9)
+    assert prediction.label == prediction.probabilities[0].label
+    ranked = [emotion.score for emotion in prediction.probabilities]
+    assert ranked == sorted(ranked, reverse=True)
+    assert prediction.model == ("tiny", "0.1.0")
+    assert prediction.audio.sample_rate == 22_050
+
+
+def test_path_bytes_and_samples_are_one_clip(model, hello):
+    sound = audio.read(hello, 22_050)
+    by_path = scores(model.predict(hello))
+    assert scores(model.predict(str(hello))) == by_path
+    assert scores(model.predict(hello.read_bytes())) == by_path
+    assert scores(model.predict(sound.samples, sr=22_050)) == by_path
+
+
+def test_samples_need_their_rate_and_files_have_one(model, hello):
+    with pytest.raises(TypeError, match="samples need their rate"):
+        model.predict(np.zeros(16_000, np.float32))
+    with pytest.raises(TypeError, match="a file states its own rate"):
+        model.predict(hello, sr=16_000)
+
+
+def test_nothing_to_hear(model):
+    with pytest.raises(NoSpeech):
+        model.predict(np.zeros(16_000, np.float32), sr=16_000)
+    with pytest.raises(AudioTooShort):
+        model.predict(np.ones(160, np.float32), sr=16_000)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 32, 33, 70])
+def test_the_size_of_a_batch_changes_nothing(model, n):
+    spec = model.spec
+    generator = np.random.default_rng(n)
+    features = generator.normal(-40, 20, (n, spec.frames, spec.width)).astype(np.float32)
+    together = model.engine.infer(features)
+    alone = np.concatenate([model.engine.infer(row[None]) for row in features])
+    assert together.shape == (n, len(model.manifest.emotions))
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_clip_of_one_pass_is_one_window():
+    spec = Spec()
+    assert window_starts(round(6.0 * spec.sr), spec) == (0,)
+
+
+def test_windows_cover_a_long_clip_to_its_end():
+    spec = Spec()
+    n_samples = round(7.3 * spec.sr)
+    starts = window_starts(n_samples, spec)
+    assert starts == [0, 16_000, 32_000, 48_000, 64_000, n_samples - 48_000]
+    samples = np.random.default_rng(0).normal(size=n_samples).astype(np.float32)
+    heard = windows(samples, spec)
+    assert heard.shape == (6, spec.frames, spec.width)
+    np.testing.assert_array_equal(heard[-1], extract(samples[-48_000:], spec))
+
+
+def test_a_long_clip_is_the_mean_of_its_windows(model, hello):
+    speech = np.tile(audio.read(hello, 16_000).samples, 4)
+    prediction = model.predict(speech, sr=16_000)
+    mean = model.engine.infer(windows(speech, model.spec)).mean(axis=0)
+    for emotion, score in zip(model.manifest.emotions, mean, strict=True):
+        assert scores(prediction)[emotion] == pytest.approx(float(score), abs=1e-6)
+
+
+def test_the_graph_is_calibrated_inside(exported, model, hello):
+    """The fixture's temperature is 0.5: the graph's probabilities are its softmax, squared, normalised."""
+    import keras
+
+    from training.network import build
+    from training import recipe as recipes
+
+    recipe = recipes.load("ravdess-conv-blstm", ["network.channels=[2, 4, 4]", "network.lstm=4"])
+    keras.utils.set_random_seed(0)
+    noise = np.random.default_rng(0).normal(-40, 20, (4, recipe.spec.frames, recipe.spec.width))
+    network = build(recipe.network, noise.astype(np.float32), len(recipe.emotions))
+    features = windows(audio.read(hello, 16_000).samples, recipe.spec)
+    softmax = keras.ops.convert_to_numpy(keras.ops.softmax(network(features)))
+    expected = softmax**2 / (softmax**2).sum()
+    np.testing.assert_allclose(model.engine.infer(features), expected, atol=1e-6)

@@ -1,0 +1,115 @@
+"""Every feature is librosa's: the definitions are checked against its own output."""
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from undertone import audio
+from undertone.features import extract, features
+from undertone.spec import Chroma, LogMel, Mfcc, Rms, Spec, Stft, Zcr
+
+SR = 16_000
+STFTS = [
+    Stft(),
+    Stft(n_fft=1024, win_length=1024, hop_length=160, window="hamming"),
+    Stft(n_fft=2048, win_length=2048, hop_length=512),
+]
+
+
+@pytest.fixture(scope="module")
+def speech(hello):
+    return audio.read(hello, SR).samples
+
+
+def power(samples, stft):
+    transform = librosa.stft(
+        samples,
+        n_fft=stft.n_fft,
+        win_length=stft.win_length,
+        hop_length=stft.hop_length,
+        window=stft.window,
+    )
+    return np.abs(transform) ** 2
+
+
+def ours(samples, stft, feature):
+    return features(samples, Spec(stft=stft, features=(feature,)))
+
+
+@pytest.mark.parametrize("stft", STFTS)
+@pytest.mark.parametrize(
+    "feature", [LogMel(), LogMel(n_mels=40, fmin=50, fmax=7000), LogMel(top_db=None)]
+)
+def test_log_mel(speech, stft, feature):
+    mel = librosa.feature.melspectrogram(
+        S=power(speech, stft),
+        sr=SR,
+        n_fft=stft.n_fft,
+        n_mels=feature.n_mels,
+        fmin=feature.fmin,
+        fmax=feature.fmax,
+    )
+    expected = librosa.power_to_db(mel, top_db=feature.top_db).T
+    np.testing.assert_allclose(ours(speech, stft, feature), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("stft", STFTS)
+@pytest.mark.parametrize("deltas", [0, 1, 2])
+def test_mfcc(speech, stft, deltas):
+    mel = librosa.feature.melspectrogram(S=power(speech, stft), sr=SR, n_fft=stft.n_fft, n_mels=128)
+    static = librosa.feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=40)
+    orders = [librosa.feature.delta(static, order=order) for order in range(1, deltas + 1)]
+    expected = np.concatenate([static, *orders]).T
+    np.testing.assert_allclose(ours(speech, stft, Mfcc(deltas=deltas)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("stft", STFTS)
+def test_chroma(speech, stft):
+    expected = librosa.feature.chroma_stft(
+        S=power(speech, stft), sr=SR, n_fft=stft.n_fft, tuning=0.0
+    ).T
+    np.testing.assert_allclose(ours(speech, stft, Chroma()), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("stft", STFTS)
+def test_rms(speech, stft):
+    magnitude = np.sqrt(power(speech, stft))
+    expected = librosa.feature.rms(S=magnitude, frame_length=stft.n_fft).T
+    np.testing.assert_allclose(ours(speech, stft, Rms()), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("stft", STFTS)
+def test_zcr(speech, stft):
+    expected = librosa.feature.zero_crossing_rate(
+        speech, frame_length=stft.n_fft, hop_length=stft.hop_length
+    ).T
+    np.testing.assert_allclose(ours(speech, stft, Zcr()), expected, atol=1e-7)
+
+
+def test_features_stand_in_the_order_of_the_spec(speech):
+    together = features(speech, Spec(features=(Rms(), LogMel(n_mels=20), Zcr())))
+    parts = [ours(speech, Stft(), feature) for feature in (Rms(), LogMel(n_mels=20), Zcr())]
+    np.testing.assert_array_equal(together, np.concatenate(parts, axis=1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(n_samples=st.integers(1, 80_000), seed=st.integers(0, 99))
+def test_any_length_gives_the_shape_that_the_spec_promises(n_samples, seed):
+    spec = Spec(features=(LogMel(), Mfcc(n_mfcc=13, deltas=1), Chroma(), Rms(), Zcr()))
+    samples = np.random.default_rng(seed).normal(size=n_samples).astype(np.float32)
+    matrix = extract(samples, spec)
+    assert matrix.shape == (spec.frames, spec.width)
+    assert matrix.dtype == np.float32
+    assert np.isfinite(matrix).all()
+
+
+@pytest.mark.parametrize("gain_db", [-40, -20, 20])
+def test_level_does_not_change_what_is_heard(speech, gain_db):
+    gain = np.float32(10 ** (gain_db / 20))
+    np.testing.assert_allclose(extract(speech * gain, Spec()), extract(speech, Spec()), atol=1e-2)
+
+
+def test_silence_is_finite():
+    assert np.isfinite(extract(np.zeros(SR, dtype=np.float32), Spec())).all()

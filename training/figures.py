@@ -1,0 +1,104 @@
+"""The pictures beside the figures: drawn from the same predictions, with one look."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from training.metrics import ece, reliability
+
+INK: Final = "#1f2933"
+ACCENT: Final = "#0f766e"
+PALE: Final = "#cbd5e1"
+WARM: Final = "#c2410c"
+
+_LOOK: Final[dict[str, Any]] = {
+    "font.size": 10,
+    "axes.edgecolor": PALE,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "savefig.dpi": 130,
+    "savefig.bbox": "tight",
+}
+
+
+def confusion_figure(matrix: Sequence[Sequence[int]], emotions: Sequence[str], path: Path) -> None:
+    """The confusion matrix in percent of each row, so that the diagonal is recall."""
+    counts = np.asarray(matrix)
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with _figure(path, 6.4, 5.6) as figure:
+        axes = figure.add_subplot()
+        axes.imshow(percent, cmap="GnBu", vmin=0, vmax=100)
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(range(len(emotions)), emotions, rotation=35, ha="right")
+        axes.set_yticks(range(len(emotions)), emotions)
+        axes.tick_params(length=0)
+        axes.set_xlabel("heard")
+        axes.set_ylabel("acted")
+        axes.set_title("Confusion on unseen speakers, % of each row")
+        for (row, column), value in np.ndenumerate(percent):
+            colour = "white" if value > 60 else INK
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour)
+
+
+def reliability_figure(
+    truth: NDArray[np.integer],
+    before: NDArray[np.floating],
+    after: NDArray[np.floating],
+    path: Path,
+) -> None:
+    """Accuracy against confidence, before and after the temperature, with how many clips stand where."""
+    with _figure(path, 8.6, 4.4) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, name, probabilities in zip(
+            panels, ("before", "after calibration"), (before, after), strict=True
+        ):
+            edges, counts, _, accuracies = reliability(truth, probabilities)
+            width = edges[1] - edges[0]
+            share = counts / counts.sum()
+            axes.plot([0, 1], [0, 1], color=PALE, linewidth=1, linestyle="--", zorder=3)
+            axes.bar(edges[:-1], accuracies, width * 0.92, align="edge", color=ACCENT)
+            axes.bar(edges[:-1], -share, width * 0.92, align="edge", color=PALE)
+            axes.axhline(0, color=INK, linewidth=0.8)
+            axes.set(xlim=(0, 1), ylim=(-0.32, 1), xlabel="confidence")
+            axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+            axes.set_title(f"{name}: ECE {ece(truth, probabilities):.3f}")
+            axes.text(0.02, -0.29, "share of clips", fontsize=8)
+        panels[0].set_ylabel("accuracy")
+
+
+def recall_figure(recalls: dict[str, float], uar: float, path: Path) -> None:
+    """Recall of each emotion, and their mean."""
+    with _figure(path, 6.4, 3.2) as figure:
+        axes = figure.add_subplot()
+        positions = range(len(recalls))
+        axes.barh(positions, list(recalls.values()), color=ACCENT, height=0.7)
+        axes.axvline(uar, color=WARM, linewidth=1.2)
+        axes.text(uar, -0.85, f"UAR {uar:.3f}", color=WARM, ha="center", fontsize=9)
+        axes.set_yticks(positions, list(recalls))
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("recall on unseen speakers")
+        for position, value in zip(positions, recalls.values(), strict=True):
+            axes.text(value + 0.01, position, f"{value:.2f}", va="center", fontsize=9)
+
+
+@contextmanager
+def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    with mpl.rc_context(_LOOK):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        # No date and no version: the same figures give the same bytes.
+        figure.savefig(path, metadata={"Software": None})
