@@ -13,7 +13,8 @@ RUN apt-get update \
     && rm -r /var/lib/apt/lists
 
 COPY requirements/build.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --requirement requirements/build.txt
+RUN pip install --no-cache-dir uv \
+    && uv pip install --system --require-hashes --requirement requirements/build.txt
 
 # Byte-compiled, because nothing can be written where it runs. What no running service reads goes
 # here, not in a later layer: symbol tables, C++ headers (their licences stay: those are of libraries
@@ -57,7 +58,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
-    MPLCONFIGDIR=/tmp/matplotlib \
     NUMBA_CACHE_DIR=/tmp/numba \
     UNDERTONE_HOST=0.0.0.0 \
     UNDERTONE_PORT=8000 \

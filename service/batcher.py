@@ -55,7 +55,7 @@ class Batcher:
         return len(self._waiting)
 
     async def infer(self, features: Rows) -> Rows:
-        """What the engine makes of ``float32[n, frames, width]``; cancel to withdraw the question."""
+        """What the engine makes of ``float32[n, frames, width]``; cancel to withdraw."""
         question = _Question(features, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         self._dispatch()

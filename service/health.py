@@ -17,7 +17,8 @@ def main() -> int:
     Returns:
         The exit status: 0 when the service answers 200 within 4 s, else 1.
     """
-    address = f"127.0.0.1:{os.environ.get('UNDERTONE_PORT', '8000')}"
+    port = os.environ.get("UNDERTONE_PORT") or "8000"  # empty counts as unset, as in the settings
+    address = f"127.0.0.1:{port}"
     try:
         # Not urllib: that would ask whatever proxy the environment of a container names.
         connection = HTTPConnection(address, timeout=4)

@@ -14,7 +14,7 @@ FORM_BYTES: Final = 16 * 1024
 
 
 class Gate:
-    """Lets in ``max_requests`` uploads at a time, and of each no more than ``max_bytes`` and a form's worth.
+    """Lets in ``max_requests`` uploads at a time, of each at most ``max_bytes`` and a form's worth.
 
     A body that announces its length is refused unread; one that does not is cut off at the limit.
     The connection is closed with the answer, since a client would otherwise go on sending.

@@ -95,6 +95,14 @@ KINDS: Final[Mapping[str, Kind]] = {
 """By code, ordered by status. Whatever has no row here is a fault of the service."""
 
 
+_SCHEMA: Final = {"$ref": "#/components/schemas/Problem"}
+
+UNFORESEEN: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"description": "Any other problem", "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+}
+"""What every route declares in OpenAPI, as FastAPI's ``responses``."""
+
+
 class Problem(BaseModel):
     """Problem details, after RFC 9457."""
 
@@ -144,9 +152,7 @@ def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
             kind.status,
             {
                 "description": HTTPStatus(kind.status).phrase,
-                "content": {
-                    MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-                },
+                "content": {MEDIA_TYPE: {"schema": _SCHEMA, "examples": {}}},
             },
         )
         example = _body(code, kind.example, "0b6d2f0c9a574f0e8d3f6a1c5e7b9d24")
@@ -196,12 +202,12 @@ async def _undertone_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = {str(each["loc"][-1]): each for each in error.errors()}
+    # Locations are ("query", name, …); of several errors about one value, the first says most.
+    wrong = {str(each["loc"][1]): each for each in reversed(error.errors())}
     return problem(
         InvalidRequest(
             "; ".join(f"{name}: {each['msg']}" for name, each in wrong.items()) + ".",
             received={name: each["input"] for name, each in wrong.items()},
-            allowed={name: each["ctx"] for name, each in wrong.items() if "ctx" in each},
         ),
         request.state.request_id,
     )

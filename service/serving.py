@@ -1,4 +1,4 @@
-"""From the bytes of an upload to a prediction, without HTTP: what runs where, and how much at once."""
+"""From the bytes of an upload to a prediction, without HTTP: what runs where, how much at once."""
 
 import time
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Serving:
         for name, batcher in self._batchers.items():
             metrics.queue_length.labels(name).set_function(batcher.__len__)
 
-    async def predict(self, data: bytes, classifier: Classifier) -> Prediction:
+    async def predict(self, data: bytes | bytearray, classifier: Classifier) -> Prediction:
         """Hear the WAV file ``data``; cancel to let go of it.
 
         Raises:
@@ -66,7 +66,7 @@ class Serving:
             batcher.close()
 
 
-def _hear(data: bytes, spec: Spec, limits: Limits) -> _Heard:
+def _hear(data: bytes | bytearray, spec: Spec, limits: Limits) -> _Heard:
     started = time.perf_counter()
     audio = decode(data, spec.sr, limits)
     decoded = time.perf_counter()

@@ -16,6 +16,9 @@ def _models_folder() -> Path:
     return beside if beside.is_dir() else Path("models")
 
 
+_DEFAULTS = Limits()
+
+
 class Settings(BaseSettings):
     """Read from the environment: the field ``port`` is ``UNDERTONE_PORT``."""
 
@@ -36,12 +39,12 @@ class Settings(BaseSettings):
     """The folder with the bundles to serve, or one bundle."""
 
     default_model: str | None = None
-    """The model for requests that name none. Unset: ``undertone-ravdess``, or else the first by name."""
+    """The model for requests that name none. Unset: ``undertone-ravdess``, or the first by name."""
 
-    max_upload_bytes: PositiveInt = Limits.max_bytes
+    max_upload_bytes: PositiveInt = _DEFAULTS.max_bytes
     """The largest audio file taken, in bytes."""
 
-    max_duration_s: PositiveFloat = Limits.max_duration_s
+    max_duration_s: PositiveFloat = _DEFAULTS.max_duration_s
     """The longest recording taken, in seconds."""
 
     max_requests: PositiveInt = 32
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     Each holds its upload in memory."""
 
     threads: PositiveInt | None = None
-    """How many threads decode, and how many TensorFlow computes with. Unset: one for each processor."""
+    """How many threads decode, and how many TensorFlow uses. Unset: one for each processor."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages to log."""
@@ -71,6 +74,6 @@ class Settings(BaseSettings):
 def explain(error: ValidationError) -> str:
     """What is wrong with the environment, one line for each variable."""
     return "\n".join(
-        f"UNDERTONE_{'_'.join(map(str, problem['loc'])).upper()}={problem['input']}: {problem['msg']}"
-        for problem in error.errors()
+        f"UNDERTONE_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}"
+        for wrong in error.errors()
     )

@@ -1,27 +1,26 @@
 """The audio of a request, from a form or as the body itself; in memory only, never on a disk."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import math
 from typing import Final
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from anyio import to_thread
+from python_multipart import FormParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType, UploadStalled
 
 FIELD: Final = "file"
+MAX_FIELDS: Final = 8
+"""Fields beside the file that are passed over; a form of thousands is no upload."""
+
 STALLED_S: Final = 20.0
 """Seconds without a byte after which an upload is given up: it keeps a place from others."""
 
-_MAX_TEXT_FIELDS: Final = 8
 
-
-class _InMemory(MultiPartParser):
-    spool_max_size = 0  # SpooledTemporaryFile takes it for "without limit"; ours is service.limits
-
-
-async def read_upload(request: Request) -> bytes:
+async def read_upload(request: Request) -> bytes | bytearray:
     """The audio that was sent, whole.
 
     Raises:
@@ -30,11 +29,16 @@ async def read_upload(request: Request) -> bytes:
         AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
         UploadStalled, ClientGone: it does not end.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    raw_type, options = parse_options_header(request.headers.get("content-type"))
+    media_type = raw_type.decode("latin-1")
     if media_type == "multipart/form-data":
-        return await _from_form(request)
+        boundary = options.get(b"boundary")
+        if not boundary:
+            raise MalformedRequest("The Content-Type of the multipart form names no boundary.")
+        # Not on the event loop: a form made to be slow to read must not keep others waiting.
+        return await to_thread.run_sync(file_of_form, await _body(request), boundary)
     if media_type in {"", "application/octet-stream"} or media_type.startswith("audio/"):
-        return b"".join([chunk async for chunk in _chunks(request)])
+        return await _body(request)
     raise UnsupportedMediaType(
         f"A body of {media_type} is not taken. Send a multipart form with the field "
         f"{FIELD!r}, or the WAV file itself as audio/wav.",
@@ -43,36 +47,64 @@ async def read_upload(request: Request) -> bytes:
     )
 
 
-async def _from_form(request: Request) -> bytes:
-    parser = _InMemory(
-        request.headers, _chunks(request), max_files=1, max_fields=_MAX_TEXT_FIELDS
+def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
+    """The one file of a multipart form.
+
+    Raises:
+        MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
+    """
+    files: list[File] = []
+    fields: list[Field] = []
+    ended: list[bool] = []
+
+    def on_field(field: Field) -> None:
+        fields.append(field)
+        if len(fields) > MAX_FIELDS:
+            raise FormParserError(f"it has more than {MAX_FIELDS} fields")
+
+    def on_file(file: File) -> None:
+        files.append(file)
+        if len(files) > 1:
+            raise FormParserError("it has more than one file; send them one by one")
+
+    parser = FormParser(
+        "multipart/form-data",
+        on_field,
+        on_file,
+        lambda: ended.append(True),
+        boundary=boundary,
+        config={"MAX_MEMORY_FILE_SIZE": math.inf},
     )
     try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise MalformedRequest(
-            f"The multipart form cannot be read: {error.message}",
-            allowed={"files": 1, "field": FIELD},
-        ) from error
-    file = form.get(FIELD)
-    if not isinstance(file, UploadFile):
+        parser.write(bytes(body))
+        parser.finalize()
+    except FormParserError as error:
+        raise MalformedRequest(f"The form cannot be read: {error}.") from error
+    finally:
+        parser.close()
+    if not ended:
+        raise MalformedRequest("The form is cut off: its closing boundary is missing.")
+    if not files or files[0].field_name != FIELD.encode():
+        names = [file.field_name for file in files] + [field.field_name for field in fields]
         raise MalformedRequest(
             f"The form has no file in the field {FIELD!r}. With curl: -F {FIELD}=@clip.wav",
-            received={"fields": sorted({name[:64] for name in form})},
-            allowed={"field": FIELD},
+            received={"fields": [(name or b"")[:64].decode("latin-1") for name in names]},
+            allowed={"fields": [FIELD]},
         )
-    return await file.read()
+    file = files[0].file_object
+    file.seek(0)
+    return file.read()
 
 
-async def _chunks(request: Request) -> AsyncGenerator[bytes, None]:
-    stream = request.stream()
+async def _body(request: Request) -> bytearray:
+    body = bytearray()
+    chunks = request.stream()
     try:
         while True:
             async with asyncio.timeout(STALLED_S):
-                chunk = await anext(stream, None)
-            if chunk is None:
-                return
-            yield chunk
+                body += await anext(chunks)
+    except StopAsyncIteration:
+        return body
     except TimeoutError as error:
         raise UploadStalled(f"Nothing was received for {STALLED_S:g} s.") from error
     except ClientDisconnect as error:

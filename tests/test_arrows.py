@@ -11,9 +11,7 @@ HEAVY = ("tensorflow", "keras", "fastapi", "uvicorn", "matplotlib", "httpx")
 def loaded(statement):
     """The modules that stand in a fresh interpreter after ``statement``."""
     code = f"{statement}; import sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.split(".")[0] for name in done.stdout.split()}
 
 

@@ -50,9 +50,8 @@ def fit(
 ) -> Fitted:
     """Train the recipe's network.
 
-    What is validated and kept is the moving average of the weights (Izmailov et al. 2018,
-    https://arxiv.org/abs/1803.05407, here exponential over epochs), at the epoch with the best UAR on
-    ``validation``. Without it, training ends after ``stop_after`` epochs of the recipe's schedule.
+    The weights kept are those of the epoch with the best UAR on ``validation``. Without it, training
+    ends after ``stop_after`` epochs of the recipe's schedule, and the last weights are kept.
 
     Args:
         recipe: network, augmentation and schedule.
@@ -74,18 +73,14 @@ def fit(
     )
     batches = _batches(recipe, training, np.random.default_rng(seed))
     history: list[Epoch] = []
-    best, best_weights, averaged = None, None, None
+    best, best_weights = None, None
     for number in range(1, (stop_after or schedule.epochs) + 1):
         losses = [model.train_on_batch(*next(batches)) for _ in range(steps)]
-        raw = model.get_weights()
-        averaged = _average(averaged, raw, schedule.averaging)
-        model.set_weights(averaged)
         epoch = _validated(number, float(np.mean(losses)), model, validation)
-        model.set_weights(raw)
         history.append(epoch)
         report(epoch)
         if best is None or _is_better(epoch, best):
-            best, best_weights = epoch, averaged
+            best, best_weights = epoch, model.get_weights()
         elif number - best.number >= schedule.patience:
             break
     assert best is not None
@@ -132,18 +127,6 @@ def _is_better(epoch: Epoch, best: Epoch) -> bool:
         best.validation_uar,
         -(best.validation_loss or 0),
     )
-
-
-def _average(
-    average: list[NDArray[np.float32]] | None, weights: list[NDArray[np.float32]], share: float
-) -> list[NDArray[np.float32]]:
-    """The moving average over epochs, of statistics of batches as well as of weights."""
-    if average is None:
-        return weights
-    return [
-        (share * old + (1 - share) * new).astype(new.dtype)
-        for old, new in zip(average, weights, strict=True)
-    ]
 
 
 def _optimiser(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:

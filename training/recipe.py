@@ -72,8 +72,6 @@ class Schedule(_Frozen):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-3
     clip_norm: PositiveFloat = 1.0
     label_smoothing: Share = 0.05
-    averaging: Share = 0.7
-    """Share of the moving average of the weights that stays from one epoch to the next; 0: none."""
     patience: PositiveInt = 20
     """Epochs without a better UAR on the validation speakers after which training stops."""
 
@@ -87,8 +85,6 @@ class Recipe(_Frozen):
     version: str
     description: str
     corpora: Annotated[tuple[Literal["ravdess", "tess"], ...], Field(min_length=1)]
-    companions: tuple[Literal["ravdess-song"], ...] = ()
-    """More clips of the same speakers: they train where their speaker trains, and never test."""
     emotions: tuple[str, ...] = emotions.RAVDESS
     spec: Spec = Spec()
     network: Network = ConvBlstm()

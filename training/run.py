@@ -85,11 +85,6 @@ def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
     return tuple(clip for name in recipe.corpora for clip in corpora.read(name, data))
 
 
-def read_companions(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
-    """All clips of the recipe's companions below ``data``; raises as `read_clips` does."""
-    return tuple(clip for name in recipe.companions for clip in corpora.read(name, data))
-
-
 def run(task: Task, report: Report = lambda _: None) -> None:
     """Train, calibrate, export, and predict both sides that were held out.
 
@@ -108,9 +103,7 @@ def run(task: Task, report: Report = lambda _: None) -> None:
     use_threads(1)
     started = time.monotonic()
     recipe, total = task.recipe, task.recipe.schedule.epochs
-    split = splits.accompanied(
-        splits.emobox(read_clips(recipe, task.data), task.fold), read_companions(recipe, task.data)
-    )
+    split = splits.emobox(read_clips(recipe, task.data), task.fold)
     report(Progress(task.name, 0, total, "extracting features"))
     training = training_set(split.train, recipe, task.seed)
     validation = evaluation_set(split.validation, recipe)

@@ -55,7 +55,7 @@ def ship(
     evidence = crossval.collect(recipe, folder, sorted(EMOBOX), _finished_seeds(folder))
     calibration = calibrate(evidence.validation.of_seed(seed))
     epochs = round(statistics.median(evidence.epochs))
-    clips = run.read_clips(recipe, data) + run.read_companions(recipe, data)
+    clips = run.read_clips(recipe, data)
     use_threads(1)
     with Progress(console=console) as bars:
         extraction = bars.add_task("features", total=len(clips))

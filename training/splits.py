@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from training.corpora import Clip
+from training.errors import CorpusError
 
 EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
     1: (1, 11, 20, 21),
@@ -46,7 +47,8 @@ def emobox(clips: Sequence[Clip], fold: int) -> Split:
     """Fold 1 to 6 of RAVDESS: test on its actors, validate on those of the next, train on the rest.
 
     Raises:
-        ValueError: no such fold, or an actor of it has no clip.
+        ValueError: no such fold.
+        CorpusError: an actor of it has no clip.
     """
     if fold not in EMOBOX:
         raise ValueError(f"fold {fold} does not exist; the EmoBox folds of RAVDESS are 1 to 6")
@@ -54,20 +56,15 @@ def emobox(clips: Sequence[Clip], fold: int) -> Split:
     validation = _speakers(EMOBOX[fold % len(EMOBOX) + 1])
     missing = (test | validation) - {clip.speaker for clip in clips}
     if missing:
-        raise ValueError(f"fold {fold} needs {', '.join(sorted(missing))}; their clips are missing")
+        raise CorpusError(
+            f"fold {fold} needs {', '.join(sorted(missing))}; their clips are missing"
+        )
     return Split(
         name=f"fold-{fold}",
         train=tuple(clip for clip in clips if clip.speaker not in test | validation),
         validation=tuple(clip for clip in clips if clip.speaker in validation),
         test=tuple(clip for clip in clips if clip.speaker in test),
     )
-
-
-def accompanied(split: Split, companions: Sequence[Clip]) -> Split:
-    """``split`` with those of ``companions`` in training whose speaker trains, and nobody else's."""
-    trained = {clip.speaker for clip in split.train}
-    joining = tuple(clip for clip in companions if clip.speaker in trained)
-    return Split(split.name, split.train + joining, split.validation, split.test)
 
 
 def random(

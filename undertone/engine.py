@@ -1,6 +1,8 @@
 """The arithmetic of a loaded bundle: features in, probabilities out. The one place that runs TensorFlow."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,10 +86,28 @@ def graph_operations(saved_model: Path) -> frozenset[str]:
     return frozenset(nodes) | frozenset(inner)
 
 
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keep what native code writes to stderr from the terminal and from the log.
+
+    TensorFlow greets from C++ before its own log level counts; Python's exceptions come later.
+    """
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
 def _tensorflow(threads: int | None) -> Any:
     """TensorFlow, imported late (it takes seconds) and quietly, with its threads set if asked."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow
+    with _silent_stderr():
+        import tensorflow
 
     if threads is not None:
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)

@@ -137,7 +137,8 @@ def _decibels(power: Matrix, top_db: float | None) -> Matrix:
     if top_db is None:
         return decibels
     floor = decibels.max() - np.float32(top_db)
-    return np.maximum(decibels, floor, out=decibels)
+    np.maximum(decibels, floor, out=decibels)
+    return decibels
 
 
 @cache

@@ -30,8 +30,6 @@ def test_every_label_has_a_sentiment():
 
 
 def test_sentiment_sums_probabilities():
-    label, score = emotions.sentiment(
-        ["happy", "angry", "sad", "neutral"], [0.4, 0.25, 0.25, 0.1]
-    )
+    label, score = emotions.sentiment(["happy", "angry", "sad", "neutral"], [0.4, 0.25, 0.25, 0.1])
     assert label == "negative"
     assert score == pytest.approx(0.5)

@@ -1,0 +1,81 @@
+"""The app, made by a factory: nothing is read, loaded or computed when this is imported."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import undertone
+from service import docs, info, predict, problems
+from service.limits import Gate
+from service.metrics import Metrics
+from service.models import Models, load_models
+from service.observe import Observe
+from service.serving import Serving
+from service.settings import Settings
+
+_DESCRIPTION = """\
+Send a recording of a person speaking, get the emotion that is heard in the voice, with a
+probability for each emotion that the model knows.
+
+It hears how something is said, not what is felt. Models err, and more so on voices, languages and
+rooms unlike those they learnt from: `/models/{name}` says how often. Inferring people's emotions at
+work or in education is forbidden in the European Union (AI Act, Article 5).
+"""
+
+
+def create_app(settings: Settings | None = None, models: Models | None = None) -> FastAPI:
+    """An app, which loads its models when it starts unless they are given.
+
+    Args:
+        settings: what an operator can set; read from the environment where left out.
+        models: already loaded.
+
+    Raises:
+        pydantic.ValidationError: the environment sets something to what it must not be.
+        BundleError, ModelNotFound: when it starts, if a model must not be served or is not there.
+    """
+    settings = settings or Settings()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loaded = await to_thread.run_sync(load_models, settings) if models is None else models
+        serving = app.state.serving = Serving(loaded, settings, metrics)
+        yield
+        app.state.serving = None
+        serving.close()
+
+    app = FastAPI(
+        title="Undertone",
+        version=undertone.__version__,
+        summary="Hears how something is said.",
+        description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=[
+            {"name": "predict", "description": "Sound in, emotion out."},
+            {"name": "models", "description": "What can be asked for."},
+            {"name": "state", "description": "For those who operate the service."},
+        ],
+        generate_unique_id_function=lambda route: route.name,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Observe, metrics=metrics),
+            Middleware(
+                Gate, max_bytes=settings.max_upload_bytes, max_requests=settings.max_requests
+            ),
+        ],
+    )
+    app.state.serving = None
+    app.state.metrics = metrics
+    problems.install(app)
+    for routes in (predict.router, info.router):
+        app.include_router(routes, responses=problems.UNFORESEEN)
+    if settings.docs:
+        docs.install(app)
+    return app

@@ -1,0 +1,34 @@
+"""What routes ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic.json_schema import SkipJsonSchema
+
+from service.errors import NotReady
+from service.metrics import Metrics
+from service.serving import Serving
+
+
+def _serving(request: Request) -> Serving:
+    serving: Serving | None = request.app.state.serving
+    if serving is None:
+        raise NotReady("The service is starting or stopping. Try again in a moment.")
+    return serving
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+ServingNow = Annotated[Serving, Depends(_serving)]
+"""The loaded models; a 503 where there are none."""
+
+MetricsNow = Annotated[Metrics, Depends(_metrics)]
+"""The app's instruments."""
+
+ModelName = Annotated[
+    str | SkipJsonSchema[None],
+    Query(description="A name from `/models`. Left out: the default model."),
+]

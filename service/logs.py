@@ -1,0 +1,44 @@
+"""Logging as JSON, one object a line: no file names, no addresses, no audio."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as a line; with what was passed as ``extra={"fields": {…}}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """What `logging.config.dictConfig` takes, and uvicorn as its ``log_config``."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": JsonFormatter}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "stream": "ext://sys.stdout",
+            }
+        },
+        "root": {"handlers": ["stdout"], "level": "WARNING"},
+        "loggers": {
+            **{name: {"level": level.upper()} for name in ("undertone", "uvicorn")},
+            "python_multipart": {"level": "ERROR"},  # it warns of what the client is told anyway
+        },
+    }

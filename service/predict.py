@@ -1,0 +1,85 @@
+"""POST /predict."""
+
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from pydantic.json_schema import SkipJsonSchema
+
+from service.dependencies import ModelName, ServingNow
+from service.disconnect import unless_gone
+from service.errors import InvalidRequest
+from service.problems import responses
+from service.schemas import EXAMPLE, PredictionReply
+from service.upload import FIELD, read_upload
+
+router = APIRouter(tags=["predict"])
+
+_BINARY: Final = {"type": "string", "format": "binary"}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "One WAV file, in a form or as it is.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {**_BINARY, "description": "A WAV file."}},
+                }
+            },
+            "audio/wav": {"schema": _BINARY},
+        },
+    }
+}
+
+
+# The body is declared by hand, because FastAPI would read a declared form to disk before any of
+# our code could refuse it.
+@router.post(
+    "/predict",
+    summary="Hear the emotion in a recording",
+    openapi_extra=_BODY,
+    responses={
+        200: {"content": {"application/json": {"example": EXAMPLE}}},
+        **responses(
+            *("malformed_audio", "malformed_request", "model_not_found", "upload_stalled"),
+            *("audio_too_large", "audio_too_long", "unsupported_audio", "unsupported_media_type"),
+            *("unusable_audio", "too_short", "no_speech", "not_finite", "invalid_request"),
+            *("internal_error", "not_ready", "overloaded"),
+        ),
+    },
+)
+async def predict(
+    request: Request,
+    serving: ServingNow,
+    model: ModelName = None,
+    top_k: Annotated[
+        int | SkipJsonSchema[None],
+        Query(
+            description="How many emotions to list. Left out: all.",
+            json_schema_extra={"minimum": 1},
+        ),
+    ] = None,
+) -> PredictionReply:
+    """Send one WAV file: as the field `file` of a form, or as a body of `audio/wav`.
+
+    ```sh
+    curl -F file=@examples/hello.wav http://localhost:8000/predict
+    curl -H 'Content-Type: audio/wav' --data-binary @examples/hello.wav http://localhost:8000/predict
+    ```
+
+    PCM of 8, 16, 24 or 32 bits, float of 32 or 64, mu-law and A-law are read, at any common rate
+    and with up to eight channels. Nothing of it is kept.
+    """
+    classifier = serving.models.get(model)
+    known = len(classifier.manifest.emotions)
+    if top_k is not None and not 1 <= top_k <= known:
+        raise InvalidRequest(
+            f"top_k is {top_k}; the model knows {known} emotions.",
+            received={"top_k": top_k},
+            allowed={"top_k": [1, known]},
+        )
+    data = await read_upload(request)
+    prediction = await unless_gone(request, partial(serving.predict, data, classifier))
+    return PredictionReply.of(prediction, request.state.request_id, top_k)

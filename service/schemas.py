@@ -1,0 +1,253 @@
+"""What the service replies, as OpenAPI shows it."""
+
+import json
+from importlib.resources import files
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from undertone import emotions
+from undertone.bundle import Calibration, Corpus, Manifest, Metrics
+from undertone.classifier import Prediction
+from undertone.emotions import Sentiment
+from undertone.limits import Limits
+from undertone.pcm import ENCODINGS
+from undertone.spec import Windows
+
+EXAMPLE: dict[str, Any] = json.loads((files("service") / "static/example.json").read_text())
+"""What the model of this repository really answered for ``examples/hello.wav``."""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, from_attributes=True, protected_namespaces=(), use_attribute_docstrings=True
+    )
+
+
+class EmotionReply(_Reply):
+    """One emotion."""
+
+    label: str
+    """Its name."""
+    score: float
+    """Its probability, from 0 to 1."""
+
+
+class SentimentReply(_Reply):
+    """The emotions' probabilities, summed by the map that ``/models/{name}`` shows."""
+
+    label: Sentiment
+    """The likeliest sentiment."""
+    score: float
+    """Its probability, from 0 to 1."""
+
+
+class AudioReply(_Reply):
+    """What was sent."""
+
+    duration_s: float
+    """In seconds."""
+    sample_rate: int
+    """In Hz, before it was resampled for the model."""
+    channels: int
+    """Before they were mixed down to one."""
+    encoding: str
+    """How a sample was stored."""
+
+
+class ModelReference(_Reply):
+    """Which model answered."""
+
+    name: str
+    """As in ``/models``."""
+    version: str
+    """The version of its weights."""
+
+
+class WarningReply(_Reply):
+    """Something to know about a recording that was taken all the same."""
+
+    code: str
+    """A stable name."""
+    detail: str
+    """A sentence for a person."""
+
+
+class TimingReply(_Reply):
+    """Milliseconds that the answer took, without the upload."""
+
+    decode: float
+    """Bytes to samples at the model's rate."""
+    features: float
+    """Samples to features."""
+    inference: float
+    """Features to probabilities, and the wait for the model."""
+    total: float
+    """All of it, and the wait for a processor."""
+
+
+class PredictionReply(_Reply):
+    """What a model hears in one recording."""
+
+    label: str
+    """The likeliest emotion."""
+    score: float
+    """Its probability, from 0 to 1, calibrated on actors whom the model had not heard."""
+    probabilities: tuple[EmotionReply, ...]
+    """Every emotion that the model knows (the ``top_k`` likeliest, if asked), likeliest first.
+    All together sum to 1."""
+    sentiment: SentimentReply
+    """Whether it sounds positive, neutral or negative."""
+    audio: AudioReply
+    """What was sent."""
+    model: ModelReference
+    """Which model answered."""
+    warnings: tuple[WarningReply, ...]
+    """What to know about the recording."""
+    request_id: str
+    """What the log knows this request by."""
+    timing_ms: TimingReply
+    """How long it took."""
+
+    @classmethod
+    def of(cls, prediction: Prediction, request_id: str, top_k: int | None = None) -> Self:
+        """The reply for a prediction, with its ``top_k`` likeliest emotions or all."""
+        sentiment, score = prediction.sentiment
+        name, version = prediction.model
+        return cls(
+            label=prediction.label,
+            score=prediction.score,
+            probabilities=tuple(map(EmotionReply.model_validate, prediction.probabilities[:top_k])),
+            sentiment=SentimentReply(label=sentiment, score=score),
+            audio=AudioReply.model_validate(prediction.audio),
+            model=ModelReference(name=name, version=version),
+            warnings=tuple(map(WarningReply.model_validate, prediction.warnings)),
+            request_id=request_id,
+            timing_ms=TimingReply.model_validate(prediction.timing_ms),
+        )
+
+
+class LimitsReply(_Reply):
+    """What a recording has to keep within."""
+
+    max_bytes: int
+    """Of the file."""
+    max_duration_s: float
+    """In seconds."""
+    min_duration_s: float
+    """In seconds."""
+    min_sr: int
+    """Lowest sample rate, in Hz."""
+    max_sr: int
+    """Highest sample rate, in Hz."""
+    max_channels: int
+    """Of the file."""
+
+
+class ModelReply(_Reply):
+    """All there is to know about a model before asking it."""
+
+    name: str
+    """What to ask for it by."""
+    version: str
+    """The version of its weights."""
+    description: str
+    """What it is, in a sentence or two."""
+    default: bool
+    """Whether it answers where no model is named."""
+    emotions: tuple[str, ...]
+    """What it tells apart, in the order of its output."""
+    sentiment: dict[str, Sentiment]
+    """Which sentiment each emotion counts towards."""
+    sample_rate: int
+    """What recordings are resampled to, in Hz."""
+    duration_s: float
+    """How much of a recording, or of a window of it, is heard in one pass, in seconds."""
+    windows: Windows
+    """How a recording longer than ``clip_s`` is cut into windows, which are averaged."""
+    limits: LimitsReply
+    """What a recording has to keep within."""
+    encodings: tuple[str, ...]
+    """How samples may be stored in the WAV file."""
+    metrics: dict[str, Metrics]
+    """How well it does, by protocol."""
+    calibration: Calibration
+    """How its probabilities were made to mean what they say."""
+    licence: str
+    """What its weights may be used for."""
+    corpora: tuple[Corpus, ...]
+    """What it learnt from."""
+    parameters: int
+    """How many numbers it learnt."""
+    revision: str
+    """The git revision of the code that trained it."""
+
+    @classmethod
+    def of(cls, manifest: Manifest, limits: Limits, *, default: bool) -> Self:
+        """The reply for a model."""
+        return cls(
+            **manifest.model_dump(
+                include={
+                    *("name", "version", "description", "emotions", "metrics", "calibration"),
+                    *("licence", "corpora", "parameters", "revision"),
+                }
+            ),
+            default=default,
+            sentiment={emotion: emotions.SENTIMENT[emotion] for emotion in manifest.emotions},
+            sample_rate=manifest.spec.sr,
+            duration_s=manifest.spec.duration_s,
+            windows=manifest.spec.windows,
+            limits=LimitsReply.model_validate(limits),
+            encodings=ENCODINGS,
+        )
+
+
+class ModelsReply(_Reply):
+    """The models that can be asked for."""
+
+    default: str
+    """The one that answers where none is named."""
+    models: tuple[ModelReply, ...]
+    """All of them, by name."""
+
+
+class HealthReply(_Reply):
+    """The process answers."""
+
+    status: str
+    """``ok``."""
+
+
+class ReadyReply(_Reply):
+    """The models are loaded, verified and warm."""
+
+    status: str
+    """``ready``."""
+    models: tuple[ModelReference, ...]
+    """Which ones."""
+
+
+class VersionReply(_Reply):
+    """What is running."""
+
+    undertone: str
+    """The version of this service."""
+    python: str
+    """The version of Python."""
+    manifest: int
+    """The version of bundle manifests that it reads."""
+    spec: int
+    """The version of feature specifications that it reads."""
+
+
+class ProblemKindReply(_Reply):
+    """A kind of problem that the service may answer."""
+
+    code: str
+    """The stable name."""
+    status: int
+    """The HTTP status that it comes with."""
+    title: str
+    """What it is."""
+    example: str
+    """What its detail may say."""

@@ -1,0 +1,31 @@
+"""One tiny model and one server for all tests of the service."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.models import Models, load_models
+from service.settings import Settings
+from tests.support.bundles import build_bundle
+from tests.support.servers import running
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed bundle named undertone-ravdess. Copy it before you change it."""
+    return build_bundle(tmp_path_factory.mktemp("models") / "undertone-ravdess").path
+
+
+@pytest.fixture(scope="session")
+def models(bundle: Path) -> Models:
+    return load_models(Settings(models=bundle.parent))
+
+
+@pytest.fixture(scope="session")
+def client(models: Models) -> Iterator[httpx.Client]:
+    """Speaks to a real server with default settings."""
+    with running(create_app(Settings(), models)) as url, httpx.Client(base_url=url) as client:
+        yield client

@@ -1,0 +1,213 @@
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.cli import app
+from tests.support.sounds import hum_wav
+from undertone.bundle import (
+    MANIFEST,
+    Bundle,
+    Golden,
+    digest,
+    read_golden,
+    read_manifest,
+    seal,
+    write_golden,
+)
+from undertone.emotions import RAVDESS
+
+
+@pytest.fixture
+def undertone(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("UNDERTONE_MODELS", str(bundle.parent))
+    monkeypatch.setenv("COLUMNS", "160")
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Two recordings and, between them, one that cannot be read."""
+    paths = tmp_path / "one.wav", tmp_path / "broken.wav", tmp_path / "two.wav"
+    paths[0].write_bytes(hum_wav(pitch=120))
+    paths[1].write_bytes(b"RIFF")
+    paths[2].write_bytes(hum_wav(pitch=220))
+    return paths
+
+
+def test_a_table_shows_the_likeliest_emotions(undertone, clips):
+    result = undertone("predict", clips[0], clips[2])
+    assert result.exit_code == 0, result.output
+    assert "one.wav" in result.stdout
+    assert "two.wav" in result.stdout
+    assert any(emotion in result.stdout for emotion in RAVDESS)
+    assert "%" in result.stdout
+
+
+def test_a_file_that_fails_keeps_no_other_from_being_answered(undertone, clips):
+    result = undertone("predict", *clips)
+    assert result.exit_code == 1
+    assert "one.wav" in result.stdout
+    assert "two.wav" in result.stdout
+    assert "broken.wav" not in result.stdout
+    assert "broken.wav: The WAV file is cut off inside its header" in result.stderr
+
+
+def test_json_is_one_object_a_line(undertone, clips):
+    result = undertone("predict", "--json", "--top-k", 2, *clips, clips[0].with_name("none.wav"))
+    assert result.exit_code == 1
+    one, broken, two, none = map(json.loads, result.stdout.splitlines())
+    assert one["file"].endswith("one.wav")
+    assert one["label"] == one["probabilities"][0]["label"]
+    assert len(one["probabilities"]) == len(two["probabilities"]) == 2
+    assert one["audio"]["encoding"] == "pcm_s16"
+    assert broken["error"]["code"] == "malformed_audio"
+    assert none["error"]["code"] == "unreadable_file"
+    assert result.stderr == ""
+
+
+def test_the_command_line_and_the_service_agree(undertone, client, hello):
+    said = json.loads(undertone("predict", "--json", hello).stdout)
+    reply = client.post("/predict", files={"file": hello.read_bytes()}).json()
+    assert set(said) == set(reply) - {"request_id"} | {"file"}
+    assert said["probabilities"] == reply["probabilities"]
+
+
+def test_an_unknown_model_is_said_in_one_line(undertone, clips):
+    result = undertone("predict", "--model", "hal-9000", clips[0])
+    assert result.exit_code == 1
+    assert (
+        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess.\n"
+    )
+
+
+def test_models_are_listed(undertone):
+    result = undertone("models")
+    assert result.exit_code == 0
+    assert "undertone-ravdess (default)" in result.stdout
+    assert "surprised" in result.stdout
+
+
+@pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",)])
+def test_help_is_given(undertone, command):
+    result = undertone(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_wrong_settings_are_said_in_words(undertone, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_MAX_REQUESTS", "none")
+    result = undertone("serve")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "undertone: UNDERTONE_MAX_REQUESTS=none: Input should be a valid"
+    )
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_port_in_use_is_said_in_one_line(undertone):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = undertone("serve", "--port", port)
+    assert result.exit_code == 1
+    assert (
+        result.stderr == f"undertone: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    )
+
+
+def flip_a_byte(path: Path) -> None:
+    file = path / "saved_model" / "variables" / "variables.data-00000-of-00001"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def remove_a_file(path: Path) -> None:
+    (path / "saved_model" / "fingerprint.pb").unlink()
+
+
+def use_another_spec_version(path: Path) -> None:
+    body = json.loads((path / MANIFEST).read_text())
+    body["spec"]["version"] = 2
+    body["digest"] = digest(body)
+    (path / MANIFEST).write_text(json.dumps(body))
+
+
+def change_the_golden_sample(path: Path) -> None:
+    manifest = read_manifest(path)
+    golden = read_golden(Bundle(path, manifest))
+    turned = np.roll(golden.probabilities, 1, axis=1)
+    write_golden(path, Golden(golden.samples, golden.features, turned))
+    seal(path, manifest)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (flip_a_byte, "is not the file that was exported"),
+        (remove_a_file, "fingerprint.pb is missing"),
+        (use_another_spec_version, "feature spec is of version 2"),
+        (change_the_golden_sample, "probabilities of the golden sample differ"),
+    ],
+)
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("predict", "clip.wav")])
+def test_a_spoiled_bundle_is_refused_in_one_line(undertone, bundle, tmp_path, spoil, said, command):
+    shutil.copytree(bundle, tmp_path / "spoiled")
+    spoil(tmp_path / "spoiled")
+    result = undertone(*command, "--models", tmp_path)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("undertone: ")
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_process_with_a_spoiled_bundle_ends_before_it_serves(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "spoiled")
+    flip_a_byte(tmp_path / "spoiled")
+    done = subprocess.run(
+        [*UNDERTONE, "serve", "--port", "0", "--models", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "is not the file that was exported" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+UNDERTONE = (sys.executable, "-c", "from service.cli import app; app()")
+
+
+@pytest.mark.slow
+def test_a_process_serves_until_it_is_told_to_end(bundle, hello):
+    with subprocess.Popen(
+        [*UNDERTONE, "serve", "--port", "0", "--models", bundle.parent],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        lines = map(json.loads, process.stdout)
+        starting = next(lines)
+        assert starting["models"] == ["undertone-ravdess"]
+        assert any(line["message"] == "Application startup complete." for line in lines)
+        url = f"http://127.0.0.1:{starting['port']}"
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        files = {"file": ("my-secret.wav", hello.read_bytes())}
+        assert httpx.post(f"{url}/predict", files=files).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        rest = list(lines)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+    (answered,) = [line for line in rest if line.get("route") == "/predict"]
+    assert answered["status"] == 200
+    assert "my-secret" not in str(rest)

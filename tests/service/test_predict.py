@@ -1,0 +1,149 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+import undertone
+from service.app import create_app
+from service.models import Models
+from service.settings import Settings
+from tests.support.servers import running
+from tests.support.sounds import hum, hum_wav
+from undertone import wav
+from undertone.emotions import RAVDESS, SENTIMENT
+
+
+def post(client: httpx.Client, data: bytes, **params: object) -> httpx.Response:
+    return client.post("/predict", files={"file": ("clip.wav", data)}, params=params)
+
+
+def test_the_reply_holds_all_that_was_promised(client, hello: Path):
+    response = post(client, hello.read_bytes())
+    reply = response.json()
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert list(reply) == [
+        *("label", "score", "probabilities", "sentiment", "audio", "model", "warnings"),
+        *("request_id", "timing_ms"),
+    ]
+    scores = [each["score"] for each in reply["probabilities"]]
+    assert abs(sum(scores) - 1) < 1e-6
+    assert scores == sorted(scores, reverse=True)
+    assert {each["label"] for each in reply["probabilities"]} == set(RAVDESS)
+    assert (reply["label"], reply["score"]) == (reply["probabilities"][0]["label"], scores[0])
+    assert reply["audio"]["sample_rate"] == 22_050
+    assert reply["audio"]["channels"] == 1
+    assert reply["audio"]["encoding"] == "pcm_s16"
+    assert reply["audio"]["duration_s"] == pytest.approx(3.1, abs=0.1)
+    assert reply["model"] == {"name": "undertone-ravdess", "version": "0.0.1"}
+    assert reply["warnings"] == []
+    assert reply["request_id"] == response.headers["x-request-id"]
+    assert set(reply["timing_ms"]) == {"decode", "features", "inference", "total"}
+    assert all(value > 0 for value in reply["timing_ms"].values())
+
+
+def test_the_sentiment_is_the_sum_of_its_emotions(client):
+    reply = post(client, hum_wav()).json()
+    totals = dict.fromkeys(("positive", "neutral", "negative"), 0.0)
+    for each in reply["probabilities"]:
+        totals[SENTIMENT[each["label"]]] += each["score"]
+    assert reply["sentiment"]["label"] == max(totals, key=totals.get)
+    assert reply["sentiment"]["score"] == pytest.approx(max(totals.values()))
+
+
+def test_the_service_and_the_library_agree(client, bundle, hello: Path):
+    expected = undertone.load(bundle).predict(hello)
+    reply = post(client, hello.read_bytes()).json()
+    assert [each["label"] for each in reply["probabilities"]] == [
+        each.label for each in expected.probabilities
+    ]
+    assert [each["score"] for each in reply["probabilities"]] == pytest.approx(
+        [each.score for each in expected.probabilities], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "content_type", ["audio/wav", "audio/x-wav", "Audio/WAV; codec=1", "application/octet-stream"]
+)
+def test_a_raw_body_is_answered_like_a_form(client, content_type):
+    data = hum_wav()
+    raw = client.post("/predict", content=data, headers={"Content-Type": content_type})
+    assert raw.status_code == 200
+    assert raw.json()["probabilities"] == post(client, data).json()["probabilities"]
+
+
+def test_a_stereo_file_is_mixed_down(client):
+    mono = hum()
+    stereo = np.stack([mono * 1.5, mono * 0.5], axis=1)
+    reply = post(client, wav.encode(stereo, 16_000, "float32")).json()
+    assert reply["audio"]["channels"] == 2
+    expected = post(client, wav.encode(mono, 16_000, "float32")).json()["probabilities"]
+    for got, wanted in zip(reply["probabilities"], expected, strict=True):
+        assert got["label"] == wanted["label"]
+        assert got["score"] == pytest.approx(wanted["score"], abs=1e-5)
+
+
+def test_a_warning_reaches_the_caller(client):
+    reply = post(client, wav.encode(np.sign(hum()), 16_000)).json()
+    assert [each["code"] for each in reply["warnings"]] == ["clipped"]
+    assert "full scale" in reply["warnings"][0]["detail"]
+
+
+def test_top_k_lists_the_likeliest_only(client):
+    every = post(client, hum_wav()).json()
+    two = post(client, hum_wav(), top_k=2).json()
+    assert two["probabilities"] == every["probabilities"][:2]
+    assert two["sentiment"] == every["sentiment"]
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 9, "many"])
+def test_top_k_out_of_range_is_refused(client, top_k):
+    response = post(client, hum_wav(), top_k=top_k)
+    problem = response.json()
+    assert response.status_code == 422
+    assert problem["code"] == "invalid_request"
+    assert "top_k" in problem["detail"]
+    assert str(problem["received"]["top_k"]) == str(top_k)
+
+
+def test_a_model_can_be_named(client):
+    assert post(client, hum_wav(), model="undertone-ravdess").status_code == 200
+
+
+def test_an_unknown_model_is_refused_with_those_known(client):
+    response = post(client, hum_wav(), model="hal-9000")
+    assert response.status_code == 404
+    assert response.json()["code"] == "model_not_found"
+    assert response.json()["received"] == {"model": "hal-9000"}
+    assert response.json()["allowed"] == {"model": ["undertone-ravdess"]}
+
+
+def test_requests_at_once_get_the_same_answers_as_one_by_one(client):
+    clips = [hum_wav(seconds=1 + i / 4, pitch=100 + 13 * i) for i in range(24)]
+
+    def scores(data: bytes) -> list[float]:
+        reply = post(client, data).json()
+        by_label = {each["label"]: each["score"] for each in reply["probabilities"]}
+        return [by_label[label] for label in RAVDESS]
+
+    one_by_one = [scores(clip) for clip in clips]
+    with ThreadPoolExecutor(12) as pool:
+        at_once = list(pool.map(scores, clips))
+    np.testing.assert_allclose(at_once, one_by_one, rtol=0, atol=1e-5)
+    assert np.ptp(one_by_one, axis=0).max() > 1e-3, "the clips should differ"
+
+
+def test_a_long_recording_is_heard_in_windows(client):
+    reply = post(client, hum_wav(seconds=40)).json()
+    assert reply["audio"]["duration_s"] == 40
+    assert sum(each["score"] for each in reply["probabilities"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_nothing_of_a_request_is_written_to_disk(models: Models, tmp_path, monkeypatch):
+    """A large upload would be spooled to the folder for temporary files; there is none here."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with running(create_app(Settings(), models)) as url:
+        files = {"file": ("clip.wav", hum_wav(seconds=120))}
+        assert httpx.post(f"{url}/predict", files=files, timeout=60).status_code == 200

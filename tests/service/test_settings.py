@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings, explain
+
+
+def test_the_environment_is_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("UNDERTONE_PORT", "9001")
+    monkeypatch.setenv("UNDERTONE_MODELS", str(tmp_path))
+    monkeypatch.setenv("UNDERTONE_MAX_UPLOAD_BYTES", "1000")
+    monkeypatch.setenv("UNDERTONE_MAX_DURATION_S", "2.5")
+    monkeypatch.setenv("UNDERTONE_THREADS", "")
+    settings = Settings()
+    assert settings.port == 9001
+    assert settings.models == tmp_path
+    assert (settings.limits.max_bytes, settings.limits.max_duration_s) == (1000, 2.5)
+    assert settings.threads is None, "empty counts as unset"
+
+
+def test_the_defaults_serve_the_models_of_this_repository(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"UNDERTONE_{name.upper()}", raising=False)
+    settings = Settings()
+    assert settings.models == Path(__file__).resolve().parents[2] / "models"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.decoders >= 1
+
+
+def test_an_argument_beats_the_environment(monkeypatch):
+    monkeypatch.setenv("UNDERTONE_PORT", "9001")
+    assert Settings.model_validate({"port": 9002}).port == 9002
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("MAX_UPLOAD_BYTES", "0"),
+        ("THREADS", "-1"),
+        ("LOG_LEVEL", "chatty"),
+        ("DOCS", "perhaps"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_variable_and_value(monkeypatch, name, value):
+    monkeypatch.setenv(f"UNDERTONE_{name}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert re.fullmatch(f"UNDERTONE_{name}={value}: .+", explain(caught.value))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described(name):
+    assert Settings.model_fields[name].description

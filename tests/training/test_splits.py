@@ -1,0 +1,101 @@
+"""Nobody stands on two sides: proved on the tables, on synthetic clips and on the audio itself."""
+
+from itertools import combinations
+
+import pytest
+
+from training import corpora
+from training.corpora import Clip, audio_hash
+from training.errors import CorpusError
+from training.splits import EMOBOX, emobox, random, speaker
+
+
+def clip(actor, emotion="happy", corpus="ravdess", take=1):
+    name = f"{corpus}-{actor:02d}-{emotion}-{take}"
+    return Clip(
+        path=None,
+        name=name,
+        corpus=corpus,
+        speaker=f"ravdess/{actor:02d}",
+        emotion=emotion,
+        statement="kids",
+    )
+
+
+@pytest.fixture
+def clips():
+    return tuple(
+        clip(actor, emotion, take=take)
+        for actor in range(1, 25)
+        for emotion in ("happy", "sad")
+        for take in range(5)
+    )
+
+
+def sides(split):
+    return {"train": split.train, "validation": split.validation, "test": split.test}
+
+
+def assert_disjoint(split, key):
+    for (one, left), (other, right) in combinations(sides(split).items(), 2):
+        shared = {key(clip) for clip in left} & {key(clip) for clip in right}
+        assert not shared, f"{split.name}: {one} and {other} share {sorted(shared)[:3]}"
+
+
+def test_every_actor_is_tested_once():
+    tested = [actor for actors in EMOBOX.values() for actor in actors]
+    assert sorted(tested) == list(range(1, 25))
+    assert all(len(actors) == 4 for actors in EMOBOX.values())
+
+
+@pytest.mark.parametrize("fold", EMOBOX)
+def test_an_actor_of_a_fold_stands_on_one_side(clips, fold):
+    split = emobox(clips, fold)
+    assert_disjoint(split, lambda clip: clip.speaker)
+    assert {clip.speaker for clip in split.test} == {f"ravdess/{a:02d}" for a in EMOBOX[fold]}
+    following = EMOBOX[fold % 6 + 1]
+    assert {clip.speaker for clip in split.validation} == {f"ravdess/{a:02d}" for a in following}
+    assert sum(len(side) for side in sides(split).values()) == len(clips)
+
+
+def test_a_fold_that_does_not_exist(clips):
+    with pytest.raises(ValueError, match="fold 7 does not exist"):
+        emobox(clips, 7)
+
+
+def test_a_fold_without_its_actors(clips):
+    with pytest.raises(CorpusError, match="needs ravdess/20, ravdess/21; their clips are missing"):
+        emobox([clip for clip in clips if clip.speaker not in ("ravdess/20", "ravdess/21")], 1)
+
+
+def test_random_keeps_the_share_of_each_emotion(clips):
+    split = random(clips, seed=3)
+    assert_disjoint(split, lambda clip: clip.name)
+    assert sum(len(side) for side in sides(split).values()) == len(clips)
+    for emotion in ("happy", "sad"):
+        assert sum(clip.emotion == emotion for clip in split.test) == 24
+        assert sum(clip.emotion == emotion for clip in split.validation) == 10
+    assert split == random(clips, seed=3)
+    assert split != random(clips, seed=4)
+
+
+def test_speaker_against_speakers(clips):
+    split = speaker(clips, "ravdess/07")
+    assert {clip.speaker for clip in split.test} == {"ravdess/07"}
+    assert "ravdess/07" not in {clip.speaker for clip in split.train + split.validation}
+    with pytest.raises(ValueError, match="cannot test on 'tess/OAF'"):
+        speaker(clips, "tess/OAF")
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("fold", EMOBOX)
+def test_no_recording_of_a_real_fold_stands_on_two_sides(recordings, hashes, fold):
+    split = emobox(corpora.read("ravdess", recordings), fold)
+    assert_disjoint(split, lambda clip: clip.speaker)
+    assert_disjoint(split, lambda clip: hashes[clip.path])
+
+
+@pytest.fixture(scope="module")
+def hashes(recordings):
+    """What every recording sounds like, to the last bit."""
+    return {clip.path: audio_hash(clip.path) for clip in corpora.read("ravdess", recordings)}
