@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bundles import build_bundle
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -29,30 +31,8 @@ def hello() -> Path:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real bundle of an untrained network, exported as `undertone-train` exports; do not change it."""
-    import keras
-    import numpy as np
-
-    from training import recipe as recipes
-    from training.export import write_bundle
-    from training.network import build
-    from undertone.bundle import Calibration
-
-    recipe = recipes.load("ravdess-conv-blstm", ["network.channels=[2, 4, 4]", "network.lstm=4"])
-    keras.utils.set_random_seed(0)
-    generator = np.random.default_rng(0)
-    features = generator.normal(-40, 20, size=(4, recipe.spec.frames, recipe.spec.width))
-    path = tmp_path_factory.mktemp("models") / "tiny"
-    write_bundle(
-        path,
-        build(recipe.network, features.astype(np.float32), len(recipe.emotions)),
-        recipe,
-        name="tiny",
-        description="An untrained network, for tests.",
-        calibration=Calibration(temperature=0.5, ece_before=0, ece_after=0, fitted_on="nothing"),
-        revision="test",
-    )
-    return path
+    """A real bundle of an untrained network named ``tiny``; copy it before you change it."""
+    return build_bundle(tmp_path_factory.mktemp("models") / "tiny", name="tiny").path
 
 
 @pytest.fixture

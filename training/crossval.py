@@ -7,19 +7,20 @@ from typing import Final
 
 from rich.console import Console
 
-from training import predictions, run
+from training import predictions
 from training.evaluate import evaluate
-from training.pool import default_jobs, run_all
+from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe
-from training.run import Task
 from training.splits import EMOBOX, PROTOCOLS
+from training.task import Member, Report, Run, is_finished, read_clips, summary
 from undertone.bundle import Metrics
 
 PROTOCOL: Final = "ravdess/emobox-6fold"
 PREDICTIONS: Final = "predictions.csv"
 VALIDATION: Final = "validation.csv"
+TEST: Final = "test.csv"
 METRICS: Final = "metrics.json"
 
 
@@ -33,7 +34,7 @@ class Crossval:
     test: Predictions
     validation: Predictions
     epochs: tuple[int, ...]
-    """The epoch that validation chose, of each run."""
+    """The epoch that validation chose, of each member of each run."""
 
 
 def crossval(
@@ -63,13 +64,16 @@ def crossval(
     folds = sorted(folds or EMOBOX)
     folder = out / recipe.name
     code = revision()
-    tasks = [
-        Task(recipe, fold, seed, data, folder / f"fold-{fold}-seed-{seed}", code)
+    runs = [
+        Run(recipe, fold, seed, data, run_folder(folder, fold, seed), code)
         for seed in seeds
         for fold in folds
     ]
-    run.read_clips(recipe, data)
-    run_all(tasks, jobs or default_jobs(), console or Console(stderr=True))
+    read_clips(recipe, data)
+    jobs, console = jobs or default_jobs(), console or Console(stderr=True)
+    unfinished = [run for run in runs if not is_finished(run)]
+    do_all([member for run in unfinished for member in run.members], train_member, jobs, console)
+    do_all(unfinished, assemble_run, jobs, console)
     result = collect(recipe, folder, folds, seeds)
     predictions.write(folder / PREDICTIONS, result.test)
     predictions.write(folder / VALIDATION, result.validation)
@@ -83,10 +87,10 @@ def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[
     Raises:
         RunError: a run is not finished.
     """
-    runs = [folder / f"fold-{fold}-seed-{seed}" for seed in seeds for fold in folds]
-    epochs = tuple(int(run.summary(path)["best_epoch"]) for path in runs)
-    test = predictions.concatenate(predictions.read(path / run.TEST) for path in runs)
-    validation = predictions.concatenate(predictions.read(path / run.VALIDATION) for path in runs)
+    runs = [run_folder(folder, fold, seed) for seed in seeds for fold in folds]
+    epochs = tuple(member["best_epoch"] for path in runs for member in summary(path)["members"])
+    test = predictions.concatenate(predictions.read(path / TEST) for path in runs)
+    validation = predictions.concatenate(predictions.read(path / VALIDATION) for path in runs)
     metrics = evaluate(
         test,
         protocol=_protocol(folds),
@@ -94,6 +98,25 @@ def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[
         file=f"crossval/{PREDICTIONS}",
     )
     return Crossval(folder, recipe.emotions, metrics, test, validation, epochs)
+
+
+def run_folder(folder: Path, fold: int, seed: int) -> Path:
+    """Where a run's results go."""
+    return folder / f"fold-{fold}-seed-{seed}"
+
+
+def train_member(member: Member, report: Report) -> None:
+    """`training.member.train`, imported where it runs: this process needs no TensorFlow."""
+    from training.member import train
+
+    train(member, report)
+
+
+def assemble_run(run: Run, report: Report) -> None:
+    """`training.run.assemble`, imported where it runs."""
+    from training.run import assemble
+
+    assemble(run, report)
 
 
 def _protocol(folds: Sequence[int]) -> str:

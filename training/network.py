@@ -4,6 +4,7 @@ A network takes features as they are and gives logits: its first layer holds the
 of the training set, so that nothing outside the graph has to know them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,6 +21,15 @@ def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> k
     inputs = keras.Input((frames, width), name="features")
     hidden = _normalisation(features)(inputs)
     return keras.Model(inputs, _conv_blstm(network, hidden, n_emotions), name=network.kind)
+
+
+def average(members: Sequence[keras.Model]) -> keras.Model:
+    """One network whose logits are the mean of the members' (Lakshminarayanan et al. 2017)."""
+    if len(members) == 1:
+        return members[0]
+    inputs = keras.Input(members[0].input_shape[1:], name="features")
+    logits = layers.Average(name="logits")([member(inputs) for member in members])
+    return keras.Model(inputs, logits, name=f"mean_of_{len(members)}")
 
 
 def _normalisation(features: NDArray[np.float32]) -> keras.layers.Layer:

@@ -1,4 +1,4 @@
-"""Runs side by side: each in a process of its own, on one thread, with its bar on the screen.
+"""Tasks side by side: each in a process of its own, on one thread, with its bar on the screen.
 
 On few cores two networks on one thread each are trained sooner than one on two threads, twice.
 """
@@ -6,10 +6,10 @@ On few cores two networks on one thread each are trained sooner than one on two 
 import multiprocessing
 import os
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -21,20 +21,29 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from training import run
-from training.run import Task
+from training.task import Member, Report, Run, is_finished
+
+AnyTask = TypeVar("AnyTask", Run, Member)
 
 _channel: Any = None
 """In a worker: the queue on which it tells how far it is. Set once, when the process starts."""
 
 
-def run_all(tasks: Sequence[Task], jobs: int, console: Console) -> None:
-    """Carry out every task that is not finished yet, ``jobs`` at a time.
+def do_all(
+    tasks: Sequence[AnyTask], work: Callable[[AnyTask, Report], None], jobs: int, console: Console
+) -> None:
+    """Do every task that is not finished yet, ``jobs`` at a time.
+
+    Args:
+        tasks: what to do.
+        work: how; a function of a module, since it is called in other processes.
+        jobs: how many processes.
+        console: where the bars go.
 
     Raises:
-        UndertoneError: a run failed; those that had begun beside it are finished first.
+        UndertoneError: a task failed; those that had begun beside it are finished first.
     """
-    waiting = [task for task in tasks if not run.finished(task)]
+    waiting = [task for task in tasks if not is_finished(task)]
     if not waiting:
         return
     # TensorFlow must not be forked after import, and each run sets its own threads: spawn.
@@ -46,11 +55,11 @@ def run_all(tasks: Sequence[Task], jobs: int, console: Console) -> None:
             min(jobs, len(waiting)),
             mp_context=context,
             initializer=partial(_begin, channel := manager.Queue()),
-            # A fresh process for every run: nothing of one can reach the next.
+            # A fresh process for every task: nothing of one can reach the next.
             max_tasks_per_child=1,
         ) as executor,
     ):
-        futures = [executor.submit(_work, task) for task in waiting]
+        futures = [executor.submit(_do, work, task) for task in waiting]
         _show(bars, channel, futures)
         for future in futures:
             future.result()
@@ -95,7 +104,6 @@ def _begin(channel: Any) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def _work(task: Task) -> None:
-    assert _channel is not None
+def _do(work: Callable[[AnyTask, Report], None], task: AnyTask) -> None:
     task.folder.mkdir(parents=True, exist_ok=True)
-    run.run(task, _channel.put)
+    work(task, _channel.put)

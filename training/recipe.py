@@ -88,6 +88,8 @@ class Recipe(_Frozen):
     emotions: tuple[str, ...] = emotions.RAVDESS
     spec: Spec = Spec()
     network: Network = ConvBlstm()
+    members: PositiveInt = 1
+    """Networks from different seeds whose logits are averaged inside the graph."""
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()
 

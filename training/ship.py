@@ -11,18 +11,22 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from training import crossval, metrics, run
+from training import crossval, metrics
 from training.calibrate import fit_temperature, softmax, uncalibrated
 from training.card import write_card
-from training.crossval import Crossval
+from training.crossval import Crossval, run_folder
 from training.dataset import training_set
 from training.errors import RunError
 from training.export import write_bundle
 from training.fit import fit, use_threads
+from training.network import average
+from training.pool import default_jobs
 from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe, resolved
+from training.run import BUNDLE
 from training.splits import EMOBOX
+from training.task import is_done, member_seed, read_clips, summary
 from undertone.bundle import Bundle, Calibration, seal
 
 CROSSVAL: Final = "crossval"
@@ -55,18 +59,23 @@ def ship(
     evidence = crossval.collect(recipe, folder, sorted(EMOBOX), _finished_seeds(folder))
     calibration = calibrate(evidence.validation.of_seed(seed))
     epochs = round(statistics.median(evidence.epochs))
-    clips = run.read_clips(recipe, data)
-    use_threads(1)
+    clips = read_clips(recipe, data)
+    use_threads(default_jobs())
     with Progress(console=console) as bars:
         extraction = bars.add_task("features", total=len(clips))
-        training = training_set(clips, recipe, seed, tick=lambda: bars.advance(extraction))
-        bar = bars.add_task("epochs", total=epochs)
-        fitted = fit(
-            recipe, training, None, seed, stop_after=epochs, report=lambda _: bars.advance(bar)
-        )
+        bar = bars.add_task("epochs", total=epochs * recipe.members)
+        members = []
+        for number in range(recipe.members):
+            own = member_seed(recipe, seed, number)
+            bars.reset(extraction)
+            training = training_set(clips, recipe, own, tick=lambda: bars.advance(extraction))
+            fitted = fit(
+                recipe, training, None, own, stop_after=epochs, report=lambda _: bars.advance(bar)
+            )
+            members.append(fitted.model)
     bundle = write_bundle(
         models / recipe.model,
-        fitted.model,
+        average(members),
         recipe,
         name=recipe.model,
         description=recipe.description,
@@ -105,24 +114,22 @@ def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossv
     summaries = [
         {
             key: value
-            for key, value in run.summary(folder / f"fold-{fold}-seed-{seed}").items()
+            for key, value in summary(run_folder(folder, fold, seed)).items()
             if key != "recipe"
         }
         for seed in evidence.metrics.seeds
         for fold in sorted(EMOBOX)
     ]
     (target / "runs.json").write_text(json.dumps(summaries, indent=2) + "\n")
-    first = folder / f"fold-{FOLD}-seed-{evidence.metrics.seeds[0]}"
-    shutil.copytree(first / run.BUNDLE, target / f"fold-{FOLD}")
+    first = run_folder(folder, FOLD, evidence.metrics.seeds[0])
+    shutil.copytree(first / BUNDLE, target / f"fold-{FOLD}")
 
 
 def _finished_seeds(folder: Path) -> Sequence[int]:
     """The seeds with which every fold was run."""
     found = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
     seeds = sorted(
-        seed
-        for seed in found
-        if all((folder / f"fold-{fold}-seed-{seed}" / "run.json").is_file() for fold in EMOBOX)
+        seed for seed in found if all(is_done(run_folder(folder, fold, seed)) for fold in EMOBOX)
     )
     if not seeds:
         raise RunError(

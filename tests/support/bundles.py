@@ -4,67 +4,43 @@ from pathlib import Path
 
 import numpy as np
 
-from undertone.bundle import (
-    SAVED_MODEL,
-    Bundle,
-    Calibration,
-    Corpus,
-    Golden,
-    Manifest,
-    Signature,
-    open_bundle,
-    seal,
-    write_golden,
-)
-from undertone.classifier import windows
-from undertone.emotions import RAVDESS
-from undertone.engine import Engine
-from undertone.spec import Spec
+from training import recipe as recipes
+from training.recipe import Recipe
+from undertone.bundle import Bundle, Calibration
+
+TEMPERATURE = 0.5
 
 
-def build_bundle(
-    path: Path, name: str = "undertone-ravdess", emotions: tuple[str, ...] = RAVDESS
-) -> Bundle:
-    """Write a sealed bundle to ``path``; its answers mean nothing, and are always the same."""
+def tiny_recipe() -> Recipe:
+    """The shipped recipe, with a network that takes no time."""
+    return recipes.load("ravdess-conv-blstm", ["network.channels=[2, 4, 4]", "network.lstm=4"])
+
+
+def tiny_network(recipe: Recipe):
+    """Untrained; always the same."""
     import keras
-    import tensorflow
 
-    spec = Spec()
-    path.mkdir(parents=True)
-    keras.utils.set_random_seed(7)
-    features = keras.Input((spec.frames, spec.width))
-    pooled = keras.layers.GlobalAveragePooling1D()(keras.layers.Rescaling(0.01)(features))
-    network = keras.Model(features, keras.layers.Dense(len(RAVDESS), "softmax")(pooled))
-    archive = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint(
-        "serve",
-        lambda features: {"probabilities": network(features)},
-        [tensorflow.TensorSpec((None, spec.frames, spec.width), tensorflow.float32, "features")],
-    )
-    archive.write_out(path / SAVED_MODEL, verbose=False)
+    from training.network import build
 
-    manifest = Manifest(
+    keras.utils.set_random_seed(0)
+    generator = np.random.default_rng(0)
+    features = generator.normal(-40, 20, size=(4, recipe.spec.frames, recipe.spec.width))
+    return build(recipe.network, features.astype(np.float32), len(recipe.emotions))
+
+
+def build_bundle(path: Path, name: str = "undertone-ravdess") -> Bundle:
+    """Write a sealed bundle to ``path``; its answers mean nothing, and are always the same."""
+    from training.export import write_bundle
+
+    recipe = tiny_recipe().model_copy(update={"version": "0.0.1"})
+    return write_bundle(
+        path,
+        tiny_network(recipe),
+        recipe,
         name=name,
-        version="0.0.1",
         description="Untrained, for tests.",
-        recipe="none",
-        licence="Apache-2.0",
-        emotions=RAVDESS,
-        spec=spec,
-        signature=Signature(
-            input_shape=(None, spec.frames, spec.width), output_shape=(None, len(RAVDESS))
+        calibration=Calibration(
+            temperature=TEMPERATURE, ece_before=0.5, ece_after=0.5, fitted_on="nothing"
         ),
-        calibration=Calibration(temperature=1, ece_before=0.5, ece_after=0.5, fitted_on="nothing"),
-        corpora=(Corpus(name="none", licence="none", citation="none", url="https://example.org"),),
-        parameters=network.count_params(),
-        libraries={},
-        revision="0" * 40,
+        revision="0" * 12,
     )
-    bundle = seal(path, manifest)
-    samples = np.random.default_rng(7).standard_normal(spec.n_samples).astype(np.float32) / 10
-    golden_features = windows(samples, spec)
-    probabilities = Engine(bundle).infer(golden_features)
-    write_golden(path, Golden(samples, golden_features, probabilities))
-    seal(path, manifest)
-    return open_bundle(path)

@@ -19,6 +19,7 @@ TINY = [
     "augmentation.variants=1",
     "schedule.epochs=2",
     "schedule.warmup_epochs=0",
+    "members=1",
 ]
 
 
@@ -93,11 +94,11 @@ def test_the_bundle_of_a_fold_gives_the_predictions_of_its_csv(trained):
 def test_what_is_finished_is_not_run_again(trained):
     root, printed = trained
     folder = root / "runs" / "ravdess-conv-blstm"
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("fold-*/run.json")}
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("fold-*/done.json")}
     where = ["--data", root / "data", "--out", root / "runs"]
     again = undertone_train("crossval", "ravdess-conv-blstm", *where, *settings()).stdout
     assert again == printed
-    assert {path: path.stat().st_mtime_ns for path in folder.glob("fold-*/run.json")} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("fold-*/done.json")} == before
     other = undertone_train(
         "crossval", "ravdess-conv-blstm", *where, "--set", "schedule.epochs=3", check=False
     )

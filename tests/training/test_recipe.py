@@ -30,7 +30,7 @@ def test_overrides_replace_one_setting_and_leave_the_rest():
 
 
 def test_an_unknown_recipe_lists_the_known():
-    with pytest.raises(RecipeError, match="no recipe 'nothing'.*ravdess-conv-blstm"):
+    with pytest.raises(RecipeError, match=r"no recipe 'nothing'.*ravdess-conv-blstm"):
         recipe.load("nothing")
 
 

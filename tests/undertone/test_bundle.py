@@ -71,13 +71,15 @@ def test_a_manifest_that_is_none(bundle_copy, text):
 
 def test_another_spec_version_is_refused_by_name(bundle_copy):
     rewrite(bundle_copy, lambda body: body["spec"].update(version=2))
-    with pytest.raises(BundleUnsupported, match="feature spec is of version 2; .* reads version 1"):
+    with pytest.raises(
+        BundleUnsupported, match=r"feature spec is of version 2; .* reads version 1"
+    ):
         open_bundle(bundle_copy)
 
 
 def test_another_manifest_version_is_refused_by_name(bundle_copy):
     rewrite(bundle_copy, lambda body: body.update(schema_version=7))
-    with pytest.raises(BundleUnsupported, match="manifest is of version 7"):
+    with pytest.raises(BundleUnsupported, match=r"manifest is of version 7"):
         open_bundle(bundle_copy)
 
 

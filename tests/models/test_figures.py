@@ -1,0 +1,84 @@
+"""No figure stands alone: everything that a shipped model claims follows from committed predictions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import crossval, predictions, ship
+from training.evaluate import evaluate
+from training.splits import EMOBOX
+from undertone.bundle import find, open_bundle
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+BUNDLES = [open_bundle(path) for path in find(MODELS)]
+
+pytestmark = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.manifest.name)
+
+
+def read(bundle, name=crossval.PREDICTIONS):
+    return predictions.read(bundle.path / ship.CROSSVAL / name)
+
+
+def test_there_is_a_model(bundle):
+    assert bundle.manifest.metrics
+
+
+def test_every_metric_is_recomputed(bundle):
+    for claimed in bundle.manifest.metrics.values():
+        table = predictions.read(bundle.path / claimed.predictions)
+        again = evaluate(
+            table, protocol=claimed.protocol, command=claimed.command, file=claimed.predictions
+        )
+        assert_same(again.model_dump(), claimed.model_dump())
+
+
+def test_the_calibration_is_recomputed(bundle):
+    validation = read(bundle, crossval.VALIDATION)
+    again = ship.calibrate(validation.of_seed(validation.seeds[0]))
+    assert_same(again.model_dump(), bundle.manifest.calibration.model_dump())
+
+
+def test_every_clip_is_predicted_once_by_a_model_that_never_heard_its_speaker(bundle):
+    table = read(bundle)
+    for seed in table.seeds:
+        rows = table.of_seed(seed)
+        assert len(set(rows.file)) == len(rows) == 1440
+        for fold, actors in EMOBOX.items():
+            expected = {f"ravdess/{actor:02d}" for actor in actors}
+            assert set(rows.of_fold(str(fold)).speaker) == expected
+            validated = read(bundle, crossval.VALIDATION).of_seed(seed).of_fold(str(fold))
+            assert not set(validated.speaker) & expected
+
+
+def test_the_card_says_what_the_manifest_says(bundle):
+    card = (bundle.path / "README.md").read_text()
+    for metrics in bundle.manifest.metrics.values():
+        for value in (metrics.uar, metrics.accuracy, metrics.macro_f1, *metrics.uar_ci95):
+            assert f"{value:.3f}" in card
+    for word in ("Not for", "AI Act", bundle.manifest.revision, bundle.manifest.licence):
+        assert word in card
+
+
+def test_the_runs_were_made_by_one_recipe(bundle):
+    runs = json.loads((bundle.path / ship.CROSSVAL / "runs.json").read_text())
+    table = read(bundle)
+    assert {(run["fold"], run["seed"]) for run in runs} == {
+        (fold, seed) for fold in EMOBOX for seed in table.seeds
+    }
+    assert {run["revision"] for run in runs} == set(table.revision)
+
+
+def assert_same(again, claimed):
+    """Equal, but for what the last bit of another processor's arithmetic does."""
+    assert again.keys() == claimed.keys()
+    for key, value in claimed.items():
+        if isinstance(value, dict):
+            assert_same(again[key], value)
+        elif isinstance(value, float):
+            assert again[key] == pytest.approx(value, abs=1e-6), key
+        elif isinstance(value, list | tuple) and value and not isinstance(value[0], str):
+            np.testing.assert_allclose(again[key], value, atol=1e-6, err_msg=key)
+        else:
+            assert again[key] == value, key

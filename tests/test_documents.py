@@ -1,0 +1,38 @@
+"""What the documents say is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.problems import KINDS
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/**/*.md")]
+
+
+def test_every_setting_is_documented():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for name in Settings.model_fields:
+        assert f"`UNDERTONE_{name.upper()}`" in text
+
+
+def test_no_document_names_a_setting_that_does_not_exist():
+    known = {f"UNDERTONE_{name.upper()}" for name in Settings.model_fields} | {"UNDERTONE_DATA"}
+    for document in DOCUMENTS:
+        assert set(re.findall(r"UNDERTONE_[A-Z_]*[A-Z]", document.read_text())) <= known, document
+
+
+def test_every_code_of_an_error_is_documented_under_its_status():
+    text = (ROOT / "docs" / "api.md").read_text()
+    rows = dict(re.findall(r"^\| (\d{3}) \| (.*) \|$", text, re.MULTILINE))
+    for code, kind in KINDS.items():
+        assert f"`{code}`" in rows[str(kind.status)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target

@@ -1,0 +1,146 @@
+"""What there is to do in a cross-validation, and how one knows that it is done.
+
+Each task has a folder of its own, and is finished once ``done.json`` stands in it; a finished task is
+never done again, so whoever is interrupted just asks again.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from training import corpora, splits
+from training.corpora import Clip
+from training.errors import RunError
+from training.recipe import Recipe, resolved
+from training.splits import Split
+
+_DONE: Final = "done.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A recipe, a fold and a seed; plain data, so that it travels to another process."""
+
+    recipe: Recipe
+    fold: int
+    seed: int
+    data: Path
+    folder: Path
+    """Where its results go."""
+    revision: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"fold {self.fold}, seed {self.seed}"
+
+    @property
+    def members(self) -> tuple["Member", ...]:
+        """The networks that it averages."""
+        return tuple(Member(self, number) for number in range(self.recipe.members))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the networks of a run."""
+
+    run: Run
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return f"{self.run.name}, member {self.number}"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's."""
+        return self.run.recipe
+
+    @property
+    def seed(self) -> int:
+        """No two members of any two runs of a fold share one."""
+        return member_seed(self.recipe, self.run.seed, self.number)
+
+    @property
+    def folder(self) -> Path:
+        """Where its results go."""
+        return self.run.folder / f"member-{self.number}"
+
+
+Task = Run | Member
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is: ``done`` of ``total`` steps."""
+
+    task: str
+    done: int
+    total: int
+    note: str
+
+
+Report = Callable[[Progress], None]
+
+
+def member_seed(recipe: Recipe, seed: int, number: int) -> int:
+    """The seed of a member of a model with that seed."""
+    return seed * recipe.members + number
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a task was finished in ``folder``."""
+    return (folder / _DONE).is_file()
+
+
+def is_finished(task: Task) -> bool:
+    """Whether the results of this very recipe stand in the task's folder.
+
+    Raises:
+        RunError: those of another recipe do.
+    """
+    if not is_done(task.folder):
+        return False
+    if summary(task.folder)["recipe"] != json.loads(resolved(task.recipe)):
+        raise RunError(
+            f"{task.folder} holds a run of another recipe: remove it, or choose another --out"
+        )
+    return True
+
+
+def finish(task: Task, facts: Mapping[str, Any]) -> None:
+    """Say that the task is done, and what it came to."""
+    body = {"recipe": json.loads(resolved(task.recipe)), "seed": task.seed, **facts}
+    (task.folder / _DONE).write_text(json.dumps(body, indent=2) + "\n")
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What a finished task wrote of itself.
+
+    Raises:
+        RunError: there is no finished task.
+    """
+    try:
+        loaded: dict[str, Any] = json.loads((folder / _DONE).read_text())
+    except OSError as error:
+        raise RunError(
+            f"{folder}: no finished run there; `undertone-train crossval` makes it"
+        ) from error
+    return loaded
+
+
+def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
+    """All clips of the recipe's corpora below ``data``.
+
+    Raises:
+        CorpusError: they are not there, or do not belong.
+    """
+    return tuple(clip for name in recipe.corpora for clip in corpora.read(name, data))
+
+
+def split_of(run: Run) -> Split:
+    """Who trains, who validates and who tests in a run; raises as `read_clips` does."""
+    return splits.emobox(read_clips(run.recipe, run.data), run.fold)
