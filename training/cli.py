@@ -1,5 +1,6 @@
 """``undertone-train``: from recordings to a bundle that the service serves."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_out, _err = Console(), Console(stderr=True)
+# A file or a pipe has no width of its own; a confusion matrix needs one.
+_out = Console(width=None if sys.stdout.isatty() else 120)
+_err = Console(stderr=True)
 
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.")

@@ -27,6 +27,8 @@ def average(members: Sequence[keras.Model]) -> keras.Model:
     """One network whose logits are the mean of the members' (Lakshminarayanan et al. 2017)."""
     if len(members) == 1:
         return members[0]
+    for number, member in enumerate(members):
+        member.name = f"member_{number}"  # names are unique in a network
     inputs = keras.Input(members[0].input_shape[1:], name="features")
     logits = layers.Average(name="logits")([member(inputs) for member in members])
     return keras.Model(inputs, logits, name=f"mean_of_{len(members)}")
