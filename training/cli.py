@@ -97,6 +97,7 @@ def fit(
     ),
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     overrides: Overrides = None,
+    jobs: Jobs = None,
 ) -> None:
     """Train RECIPE on everybody, for the number of epochs that cross-validation chose, and export it.
 
@@ -110,7 +111,13 @@ def fit(
 
     with _words_for_errors():
         bundle = ship.ship(
-            recipes.load(recipe, overrides or ()), data, out, models, seed=seed, console=_err
+            recipes.load(recipe, overrides or ()),
+            data,
+            out,
+            models,
+            seed=seed,
+            jobs=jobs,
+            console=_err,
         )
         _out.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
 

@@ -14,7 +14,7 @@ from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe
 from training.splits import EMOBOX, PROTOCOLS
-from training.task import Member, Report, Run, is_finished, read_clips, summary
+from training.task import Member, Report, Run, is_finished, read_clips
 from undertone.bundle import Metrics
 
 PROTOCOL: Final = "ravdess/emobox-6fold"
@@ -33,8 +33,6 @@ class Crossval:
     metrics: Metrics
     test: Predictions
     validation: Predictions
-    epochs: tuple[int, ...]
-    """The epoch that validation chose, of each member of each run."""
 
 
 def crossval(
@@ -65,7 +63,7 @@ def crossval(
     folder = out / recipe.name
     code = revision()
     runs = [
-        Run(recipe, fold, seed, data, run_folder(folder, fold, seed), code)
+        Run(recipe, seed, data, run_folder(folder, fold, seed), code, fold)
         for seed in seeds
         for fold in folds
     ]
@@ -88,7 +86,6 @@ def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[
         RunError: a run is not finished.
     """
     runs = [run_folder(folder, fold, seed) for seed in seeds for fold in folds]
-    epochs = tuple(member["best_epoch"] for path in runs for member in summary(path)["members"])
     test = predictions.concatenate(predictions.read(path / TEST) for path in runs)
     validation = predictions.concatenate(predictions.read(path / VALIDATION) for path in runs)
     metrics = evaluate(
@@ -97,7 +94,7 @@ def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[
         command=_command(recipe, folds, seeds),
         file=f"crossval/{PREDICTIONS}",
     )
-    return Crossval(folder, recipe.emotions, metrics, test, validation, epochs)
+    return Crossval(folder, recipe.emotions, metrics, test, validation)
 
 
 def run_folder(folder: Path, fold: int, seed: int) -> Path:

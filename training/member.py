@@ -1,4 +1,7 @@
-"""One network of a run: trained on the run's training speakers, its epoch chosen on the validation ones."""
+"""One network of a run: trained on the run's training speakers.
+
+Its epoch is chosen on the validation speakers; where there are none, the run says how many it takes.
+"""
 
 import csv
 import time
@@ -22,17 +25,17 @@ def train(member: Member, report: Report = lambda _: None) -> None:
     """
     use_threads(1)
     started = time.monotonic()
-    recipe, total = member.recipe, member.recipe.schedule.epochs
+    recipe, epochs = member.recipe, member.run.epochs
+    total = epochs or recipe.schedule.epochs
     split = split_of(member.run)
     report(Progress(member.name, 0, total, "extracting features"))
     training = training_set(split.train, recipe, member.seed)
-    validation = evaluation_set(split.validation, recipe)
+    validation = evaluation_set(split.validation, recipe) if split.validation else None
 
     def tell(epoch: Epoch) -> None:
-        note = f"loss {epoch.loss:.2f}, validation UAR {epoch.validation_uar or 0:.3f}"
-        report(Progress(member.name, epoch.number, total, note))
+        report(Progress(member.name, epoch.number, total, _note(epoch)))
 
-    fitted = fit(recipe, training, validation, member.seed, report=tell)
+    fitted = fit(recipe, training, validation, member.seed, stop_after=epochs, report=tell)
     fitted.model.save(member.folder / MODEL)
     _write_history(member.folder / HISTORY, fitted.history)
     best = fitted.best
@@ -47,6 +50,12 @@ def train(member: Member, report: Report = lambda _: None) -> None:
         },
     )
     report(Progress(member.name, total, total, f"best epoch {best.number}"))
+
+
+def _note(epoch: Epoch) -> str:
+    if epoch.validation_uar is None:
+        return f"loss {epoch.loss:.2f}"
+    return f"loss {epoch.loss:.2f}, validation UAR {epoch.validation_uar:.3f}"
 
 
 def _write_history(path: Path, history: Sequence[Epoch]) -> None:

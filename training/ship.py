@@ -7,26 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import keras
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
 
 from training import crossval, metrics
 from training.calibrate import fit_temperature, softmax, uncalibrated
 from training.card import write_card
-from training.crossval import Crossval, run_folder
-from training.dataset import training_set
+from training.crossval import Crossval, run_folder, train_member
 from training.errors import RunError
 from training.export import write_bundle
-from training.fit import fit, use_threads
+from training.member import MODEL
 from training.network import average
-from training.pool import default_jobs
+from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe, resolved
 from training.run import BUNDLE
 from training.splits import EMOBOX
-from training.task import is_done, member_seed, read_clips, summary
+from training.task import Run, is_done, read_clips, summary
 from undertone.bundle import Bundle, Calibration, seal
 
 CROSSVAL: Final = "crossval"
@@ -43,49 +42,56 @@ def ship(
     models: Path,
     *,
     seed: int = 0,
+    jobs: int | None = None,
     console: Console | None = None,
 ) -> Bundle:
     """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
 
-    Epochs are the median of those that validation chose in the runs of the cross-validation; the
-    temperature is fitted on the validation logits of ``seed``'s runs, pooled over folds.
+    Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
+    temperature is fitted on the validation logits of the same runs, pooled over folds.
 
     Raises:
         RunError: the cross-validation below ``out`` is not finished.
         UndertoneError: recordings are missing, or the export failed.
     """
-    console = console or Console(stderr=True)
     folder = out / recipe.name
-    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), _finished_seeds(folder))
-    calibration = calibrate(evidence.validation.of_seed(seed))
-    epochs = round(statistics.median(evidence.epochs))
-    clips = read_clips(recipe, data)
-    use_threads(default_jobs())
-    with Progress(console=console) as bars:
-        extraction = bars.add_task("features", total=len(clips))
-        bar = bars.add_task("epochs", total=epochs * recipe.members)
-        members = []
-        for number in range(recipe.members):
-            own = member_seed(recipe, seed, number)
-            bars.reset(extraction)
-            training = training_set(clips, recipe, own, tick=lambda: bars.advance(extraction))
-            fitted = fit(
-                recipe, training, None, own, stop_after=epochs, report=lambda _: bars.advance(bar)
-            )
-            members.append(fitted.model)
+    epochs = chosen_epochs(folder, seed)
+    final = Run(
+        recipe,
+        seed,
+        data,
+        folder / f"everybody-{epochs}-epochs-seed-{seed}",
+        revision(),
+        fold=None,
+        epochs=epochs,
+    )
+    read_clips(recipe, data)
+    do_all(final.members, train_member, jobs or default_jobs(), console or Console(stderr=True))
+    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), finished_seeds(folder))
     bundle = write_bundle(
         models / recipe.model,
-        average(members),
+        average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
         description=recipe.description,
-        calibration=calibration,
+        calibration=calibrate(evidence.validation.of_seed(seed)),
         metrics={crossval.PROTOCOL: evidence.metrics},
         revision=revision(),
     )
     _write_evidence(bundle.path / CROSSVAL, folder, recipe, evidence)
     write_card(bundle, evidence, epochs=epochs, seed=seed)
     return seal(bundle.path, bundle.manifest)
+
+
+def chosen_epochs(folder: Path, seed: int) -> int:
+    """The median of the epochs that validation chose for the members of a seed's runs.
+
+    Raises:
+        RunError: a run is not finished.
+    """
+    runs = [summary(run_folder(folder, fold, seed)) for fold in sorted(EMOBOX)]
+    chosen = [int(each["best_epoch"]) for run in runs for each in run["members"]]
+    return round(statistics.median(chosen))
 
 
 def calibrate(validation: Predictions) -> Calibration:
@@ -125,8 +131,12 @@ def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossv
     shutil.copytree(first / BUNDLE, target / f"fold-{FOLD}")
 
 
-def _finished_seeds(folder: Path) -> Sequence[int]:
-    """The seeds with which every fold was run."""
+def finished_seeds(folder: Path) -> Sequence[int]:
+    """The seeds with which every fold was run.
+
+    Raises:
+        RunError: there is none.
+    """
     found = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
     seeds = sorted(
         seed for seed in found if all(is_done(run_folder(folder, fold, seed)) for fold in EMOBOX)

@@ -21,20 +21,24 @@ _DONE: Final = "done.json"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A recipe, a fold and a seed; plain data, so that it travels to another process."""
+    """A recipe, a split and a seed; plain data, so that it travels to another process."""
 
     recipe: Recipe
-    fold: int
     seed: int
     data: Path
     folder: Path
     """Where its results go."""
     revision: str
+    fold: int | None
+    """None: everybody trains."""
+    epochs: int | None = None
+    """How many to train, where nobody is left to validate."""
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"fold {self.fold}, seed {self.seed}"
+        side = "everybody" if self.fold is None else f"fold {self.fold}"
+        return f"{side}, seed {self.seed}"
 
     @property
     def members(self) -> tuple["Member", ...]:
@@ -143,4 +147,5 @@ def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
 
 def split_of(run: Run) -> Split:
     """Who trains, who validates and who tests in a run; raises as `read_clips` does."""
-    return splits.emobox(read_clips(run.recipe, run.data), run.fold)
+    clips = read_clips(run.recipe, run.data)
+    return Split("everybody", clips, (), ()) if run.fold is None else splits.emobox(clips, run.fold)
