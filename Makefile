@@ -4,14 +4,14 @@ PORT ?= 8000
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(VENV)/bin/uv
+UV := .uv/bin/uv
 RECIPE ?= ravdess-conv-blstm
 
 # The two sets of packages that an environment may hold; the larger one does for both.
 SERVE := $(VENV)/.serve
 DEVELOP := $(VENV)/.develop
 
-.PHONY: help serve test check format bench soak train docs lock clean
+.PHONY: help serve test check format bench train lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -32,8 +32,8 @@ format: $(DEVELOP) ## let ruff write what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: $(DEVELOP) ## cross-validate RECIPE with three seeds, then train and export its model
-	$(BIN)/undertone-train crossval $(RECIPE) --seed 0 --seed 1 --seed 2
+train: $(DEVELOP) ## cross-validate RECIPE with two seeds, then train and export its model
+	$(BIN)/undertone-train crossval $(RECIPE) --seed 0 --seed 1
 	$(BIN)/undertone-train fit $(RECIPE)
 
 bench: $(DEVELOP) ## measure side by side; writes benchmarks/results/
@@ -48,19 +48,23 @@ lock: $(UV) ## compile the requirement files again, with the newest versions tha
 		--python-version 3.11 -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .uv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(UV):
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Undertone needs Python 3.11 or later: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv
 
-$(SERVE): requirements/service.txt requirements/build.txt pyproject.toml | $(UV)
+$(BIN)/python: | $(UV)
+	$(UV) venv --quiet --python $(PYTHON) $(VENV)
+
+$(SERVE): requirements/service.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
 		-r requirements/service.txt -r requirements/build.txt
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(DEVELOP): requirements/dev.txt pyproject.toml | $(UV)
+$(DEVELOP): requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
 		-r requirements/dev.txt
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .

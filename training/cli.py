@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from undertone.errors import UndertoneError
 
@@ -157,5 +158,5 @@ def _words_for_errors() -> Iterator[None]:
     try:
         yield
     except UndertoneError as error:
-        _err.print(f"[red]error:[/red] {error.detail}", highlight=False)
+        _err.print("[red]error:[/red]", escape(error.detail), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -24,7 +24,7 @@ class Predictions:
         protocol: what split it was, of each row.
         fold: of each row, ``str``.
         seed: of each row, ``int``.
-        revision: of the code that made the row.
+        revision: of the code that trained the model of the row.
         file: the clip's name in its corpus.
         speaker: who spoke.
         truth: ``int[n]``, indices of ``emotions``.

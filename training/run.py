@@ -14,7 +14,7 @@ from training.export import write_bundle
 from training.fit import logits, use_threads
 from training.network import average
 from training.predictions import Predictions
-from training.task import Progress, Report, Run, finish, split_of, summary
+from training.task import Progress, Report, Run, code_of, finish, split_of, summary
 from undertone.bundle import Calibration
 from undertone.engine import Engine
 
@@ -32,7 +32,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
     """
     use_threads(1)
     report(Progress(run.name, 0, 1, "calibrating and exporting"))
-    recipe, split = run.recipe, split_of(run)
+    recipe, split, code = run.recipe, split_of(run), code_of(run)
     validation, test = (evaluation_set(side, recipe) for side in (split.validation, split.test))
     model = average([keras.saving.load_model(m.folder / member.MODEL) for m in run.members])
     raw = logits(model, validation.plain)
@@ -50,19 +50,21 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
             ece_after=metrics.ece(validation.truth, calibrated),
             fitted_on=f"the validation actors of fold {run.fold}",
         ),
-        revision=run.revision,
+        revision=code,
     )
     engine = Engine(bundle)
     for name, held_out in ((VALIDATION, validation), (TEST, test)):
         probabilities = engine.infer(held_out.plain)
-        predictions.write(run.folder / name, _table(run, held_out, probabilities, temperature))
+        predictions.write(
+            run.folder / name, _table(run, code, held_out, probabilities, temperature)
+        )
     matrix = metrics.confusion(validation.truth, calibrated.argmax(axis=1), len(recipe.emotions))
     members = [summary(each.folder) for each in run.members]
     finish(
         run,
         {
             "fold": run.fold,
-            "revision": run.revision,
+            "revision": code,
             "validation_uar": metrics.uar(matrix),
             "temperature": temperature,
             "members": [
@@ -75,7 +77,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
 
 
 def _table(
-    run: Run, held_out: Dataset, probabilities: NDArray[np.float32], temperature: float
+    run: Run, code: str, held_out: Dataset, probabilities: NDArray[np.float32], temperature: float
 ) -> Predictions:
     n = len(held_out.clips)
     return Predictions(
@@ -83,7 +85,7 @@ def _table(
         protocol=(PROTOCOL,) * n,
         fold=(str(run.fold),) * n,
         seed=np.full(n, run.seed, dtype=np.int64),
-        revision=(run.revision,) * n,
+        revision=(code,) * n,
         file=tuple(clip.name for clip in held_out.clips),
         speaker=tuple(clip.speaker for clip in held_out.clips),
         truth=held_out.truth,

@@ -3,7 +3,6 @@
 import json
 import shutil
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from training import crossval, metrics
+from training import crossval, metrics, predictions
 from training.calibrate import fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.crossval import Crossval, run_folder, train_member
@@ -25,7 +24,7 @@ from training.provenance import revision
 from training.recipe import Recipe, resolved
 from training.run import BUNDLE
 from training.splits import EMOBOX
-from training.task import Run, is_done, read_clips, summary
+from training.task import Run, code_of, is_finished_in, read_clips, summary
 from undertone.bundle import Bundle, Calibration, seal
 
 CROSSVAL: Final = "crossval"
@@ -48,13 +47,18 @@ def ship(
     """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
 
     Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
-    temperature is fitted on the validation logits of the same runs, pooled over folds.
+    temperature is fitted on the validation logits of all runs, pooled over folds and seeds.
 
     Raises:
         RunError: the cross-validation below ``out`` is not finished.
         UndertoneError: recordings are missing, or the export failed.
     """
     folder = out / recipe.name
+    seeds = finished_seeds(recipe, folder)
+    if seed not in seeds:
+        raise RunError(
+            f"{folder}: cross-validated with seeds {', '.join(map(str, seeds))}, not with {seed}"
+        )
     epochs = chosen_epochs(folder, seed)
     final = Run(
         recipe,
@@ -67,16 +71,16 @@ def ship(
     )
     read_clips(recipe, data)
     do_all(final.members, train_member, jobs or default_jobs(), console or Console(stderr=True))
-    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), finished_seeds(folder))
+    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), seeds)
     bundle = write_bundle(
         models / recipe.model,
         average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
         description=recipe.description,
-        calibration=calibrate(evidence.validation.of_seed(seed)),
+        calibration=calibrate(evidence.validation),
         metrics={crossval.PROTOCOL: evidence.metrics},
-        revision=revision(),
+        revision=code_of(final),
     )
     _write_evidence(bundle.path / CROSSVAL, folder, recipe, evidence)
     write_card(bundle, evidence, epochs=epochs, seed=seed)
@@ -107,15 +111,15 @@ def calibrate(validation: Predictions) -> Calibration:
         temperature=temperature,
         ece_before=metrics.ece(validation.truth, softmax(logits)),
         ece_after=metrics.ece(validation.truth, softmax(logits, temperature)),
-        fitted_on="validation logits of the six folds, pooled",
+        fitted_on="validation logits, pooled over folds and seeds",
     )
 
 
 def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossval) -> None:
     """Predictions, the recipe as it was, each run's summary, and the model of one fold."""
     target.mkdir()
-    for name in (crossval.PREDICTIONS, crossval.VALIDATION, crossval.METRICS):
-        shutil.copyfile(folder / name, target / name)
+    predictions.write(target / crossval.PREDICTIONS, evidence.test)
+    predictions.write(target / crossval.VALIDATION, evidence.validation)
     (target / "recipe.json").write_text(resolved(recipe) + "\n")
     summaries = [
         {
@@ -131,15 +135,17 @@ def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossv
     shutil.copytree(first / BUNDLE, target / f"fold-{FOLD}")
 
 
-def finished_seeds(folder: Path) -> Sequence[int]:
-    """The seeds with which every fold was run.
+def finished_seeds(recipe: Recipe, folder: Path) -> tuple[int, ...]:
+    """The seeds with which every fold of this very recipe was run, sorted.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or a run is of another recipe.
     """
     found = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
-    seeds = sorted(
-        seed for seed in found if all(is_done(run_folder(folder, fold, seed)) for fold in EMOBOX)
+    seeds = tuple(
+        seed
+        for seed in sorted(found)
+        if all(is_finished_in(run_folder(folder, fold, seed), recipe) for fold in EMOBOX)
     )
     if not seeds:
         raise RunError(

@@ -95,24 +95,39 @@ def member_seed(recipe: Recipe, seed: int, number: int) -> int:
     return seed * recipe.members + number
 
 
-def is_done(folder: Path) -> bool:
-    """Whether a task was finished in ``folder``."""
-    return (folder / _DONE).is_file()
-
-
 def is_finished(task: Task) -> bool:
-    """Whether the results of this very recipe stand in the task's folder.
+    """Whether the results of this very recipe stand in the task's folder; raises as below."""
+    return is_finished_in(task.folder, task.recipe)
+
+
+def is_finished_in(folder: Path, recipe: Recipe) -> bool:
+    """Whether the results of this very recipe stand in ``folder``.
 
     Raises:
         RunError: those of another recipe do.
     """
-    if not is_done(task.folder):
+    if not (folder / _DONE).is_file():
         return False
-    if summary(task.folder)["recipe"] != json.loads(resolved(task.recipe)):
+    if summary(folder)["recipe"] != json.loads(resolved(recipe)):
         raise RunError(
-            f"{task.folder} holds a run of another recipe: remove it, or choose another --out"
+            f"{folder} holds a run of another recipe: remove it, or choose another --out"
         )
     return True
+
+
+def code_of(run: Run) -> str:
+    """The revision of the code that trained the members of a run.
+
+    Raises:
+        RunError: a member is missing, or they were not all trained by the same code.
+    """
+    revisions = {str(summary(member.folder)["revision"]) for member in run.members}
+    if len(revisions) > 1:
+        raise RunError(
+            f"{run.folder}: members were trained by different code ({', '.join(sorted(revisions))}); "
+            "remove those that are not wanted"
+        )
+    return revisions.pop()
 
 
 def finish(task: Task, facts: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ TensorFlow: a bundle can be listed, verified and read about without it.
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from undertone import __version__
+from undertone.emotions import SENTIMENT
 from undertone.errors import BundleCorrupt, BundleMissing, BundleUnsupported
 from undertone.spec import SPEC_VERSION, Spec
 
@@ -118,6 +120,14 @@ class Manifest(_Frozen):
     digest: str = ""
     """SHA-256 of the manifest itself, without this field, as canonical JSON."""
 
+    @field_validator("emotions")
+    @classmethod
+    def _have_a_sentiment(cls, emotions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [emotion for emotion in emotions if emotion not in SENTIMENT]
+        if unknown:
+            raise ValueError(f"unknown emotions: {', '.join(unknown)}")
+        return emotions
+
 
 @dataclass(frozen=True, slots=True)
 class Golden:
@@ -178,10 +188,9 @@ def open_bundle(path: str | Path) -> Bundle:
                 "restore the bundle"
             )
     for file in (path / SAVED_MODEL).rglob("*"):
-        if file.is_file() and file.relative_to(path).as_posix() not in manifest.files:
-            raise BundleCorrupt(
-                f"{path}: {file.relative_to(path)} is not named in the manifest; remove it"
-            )
+        extra = file.relative_to(path)
+        if file.is_file() and not _is_hidden(extra) and extra.as_posix() not in manifest.files:
+            raise BundleCorrupt(f"{path}: {extra} is not named in the manifest; remove it")
     return Bundle(path, manifest)
 
 
@@ -227,7 +236,7 @@ def read_golden(bundle: Bundle) -> Golden:
     try:
         with np.load(bundle.path / GOLDEN, allow_pickle=False) as arrays:
             return Golden(arrays["samples"], arrays["features"], arrays["probabilities"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BundleMissing(f"{bundle.path}: {GOLDEN} cannot be read ({error})") from error
 
 

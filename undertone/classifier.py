@@ -15,10 +15,12 @@ from undertone.bundle import Bundle, Manifest, open_bundle, read_golden
 from undertone.emotions import Sentiment
 from undertone.engine import Engine
 from undertone.errors import BundleMismatch
-from undertone.features import Matrix, extract
+from undertone.features import extract
 from undertone.spec import Spec
 
-_FEATURE_TOLERANCE = 1e-2
+_PAUSE_DB = 40.0
+
+_FEATURE_TOLERANCE = 0.1
 _PROBABILITY_TOLERANCE = 1e-3
 """What another processor's arithmetic may change in the golden sample."""
 
@@ -94,6 +96,8 @@ class Classifier:
 
         Raises:
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
+            OSError: there is no such file.
+            TypeError: samples without their rate, or a rate for something that states its own.
         """
         started = time.perf_counter()
         audio = open_audio(source, self.spec.sr, sr)
@@ -178,12 +182,19 @@ def windows(samples: NDArray[np.float32], spec: Spec) -> NDArray[np.float32]:
     """The features of each window of a sound at ``spec.sr``, ``float32[windows, frames, width]``.
 
     A clip of up to ``spec.windows.clip_s`` is one window; a longer one is cut into windows of
-    ``length_s`` every ``hop_s``, the last of which ends where the clip ends.
+    ``length_s`` every ``hop_s``, the last of which ends where the clip ends. Of those, windows that
+    are `_PAUSE_DB` quieter than the loudest are left out: silence has no emotion and gets no vote.
     """
     starts = window_starts(samples.size, spec)
-    length = samples.size if len(starts) == 1 else round(spec.windows.length_s * spec.sr)
-    matrices: list[Matrix] = [extract(samples[start : start + length], spec) for start in starts]
-    return np.stack(matrices)
+    if len(starts) == 1:
+        return extract(samples, spec)[None]
+    length = round(spec.windows.length_s * spec.sr)
+    parts = [samples[start : start + length] for start in starts]
+    power = np.array([np.dot(part, part) for part in parts])
+    audible = power >= power.max() * 10 ** (-_PAUSE_DB / 10)
+    return np.stack(
+        [extract(part, spec) for part, heard in zip(parts, audible, strict=True) if heard]
+    )
 
 
 def window_starts(n_samples: int, spec: Spec) -> Sequence[int]:
@@ -193,7 +204,10 @@ def window_starts(n_samples: int, spec: Spec) -> Sequence[int]:
     length, hop = round(spec.windows.length_s * spec.sr), round(spec.windows.hop_s * spec.sr)
     last = n_samples - length
     starts = list(range(0, last + 1, hop))
-    return starts if starts[-1] == last else [*starts, last]
+    # What is left over at the end is a window of its own only if it says much that is new.
+    if last - starts[-1] < hop / 2:
+        return [*starts[:-1], last]
+    return [*starts, last]
 
 
 def conclude(

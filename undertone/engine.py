@@ -1,6 +1,8 @@
 """The arithmetic of a loaded bundle: features in, probabilities out. The one place that runs TensorFlow."""
 
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,9 @@ from undertone.errors import BundleMissing
 
 BATCH_SIZES: Final = (1, 2, 4, 8, 16, 32)
 """The batches that the graph ever sees: anything else is padded to the next of them, or split."""
+
+
+_importing = threading.Lock()
 
 
 class Engine:
@@ -36,7 +41,7 @@ class Engine:
             # The function holds the variables weakly: without this reference they would be collected.
             self._loaded = tensorflow.saved_model.load(str(bundle.saved_model))
             self._call = self._loaded.signatures[signature.name]
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, tensorflow.errors.OpError) as error:
             raise BundleMissing(f"{bundle.path}: the SavedModel does not load ({error})") from error
         self._input = signature.input
 
@@ -106,7 +111,10 @@ def _silent_stderr() -> Iterator[None]:
 def _tensorflow(threads: int | None) -> Any:
     """TensorFlow, imported late (it takes seconds) and quietly, with its threads set if asked."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silent_stderr():
+    with _importing:
+        if "tensorflow" not in sys.modules:
+            with _silent_stderr():
+                import tensorflow
         import tensorflow
 
     if threads is not None:

@@ -120,7 +120,13 @@ class Windows(_Frozen):
     clip_s: PositiveFloat = 6.0
     """The longest clip that is answered in one pass."""
     length_s: PositiveFloat = 3.0
-    hop_s: PositiveFloat = 1.0
+    hop_s: Annotated[float, Field(ge=0.01)] = 1.0
+
+    @model_validator(mode="after")
+    def _clip_holds_a_window(self) -> Self:
+        if self.length_s > self.clip_s:
+            raise ValueError(f"length_s {self.length_s:g} is longer than clip_s {self.clip_s:g}")
+        return self
 
 
 Step = Annotated[Trim | Level, Field(discriminator="kind")]

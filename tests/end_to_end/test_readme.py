@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -59,22 +60,22 @@ def url():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = block("sh", "make serve").strip().split()
-    process = subprocess.Popen(
-        [*command, f"PORT={port}"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
     address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(address, process)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stderr.close()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([*command, f"PORT={port}"], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            wait_for(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
-def wait_for(address, process):
+def wait_for(address, process, log):
     for _ in range(600):
-        assert process.poll() is None, process.stderr.read().decode()
+        if process.poll() is not None:
+            log.seek(0)
+            pytest.fail(log.read().decode())
         try:
             if httpx.get(f"{address}/readyz").status_code == 200:
                 return

@@ -7,13 +7,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
 from service.app import create_app
 from service.settings import Settings
 from tests.support.servers import running
 from training import corpora, predictions
-from undertone import audio, wav
+from undertone import wav
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "models" / "undertone-ravdess"
@@ -81,8 +82,9 @@ def test_a_wider_encoding_changes_nothing(service, originals, encoding, toleranc
 @pytest.mark.recordings
 def test_the_rate_of_the_file_hardly_matters(service, originals):
     for path in originals:
-        sound = audio.read(path, 16_000)
-        again = wav.encode(sound.samples[:, None], 16_000)
+        samples, sr = soundfile.read(path, dtype="float32", always_2d=True)
+        # Not by the resampler of the service: somebody else made that file.
+        again = wav.encode(scipy.signal.resample_poly(samples, 16_000, sr), 16_000)
         assert furthest(heard(service, path.read_bytes()), heard(service, again)) < 0.05
 
 

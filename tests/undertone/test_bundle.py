@@ -96,15 +96,28 @@ def test_a_file_that_was_slipped_in_is_found(bundle_copy):
         open_bundle(bundle_copy)
 
 
-@pytest.mark.parametrize("part", ["features", "probabilities"])
-def test_a_golden_sample_that_no_longer_matches_is_refused(bundle_copy, part):
+@pytest.mark.parametrize(("part", "change"), [("features", 0.5), ("probabilities", 0.05)])
+def test_a_golden_sample_that_no_longer_matches_is_refused(bundle_copy, part, change):
     golden = read_golden(open_bundle(bundle_copy))
     arrays = {name: getattr(golden, name) for name in ("samples", "features", "probabilities")}
-    arrays[part] = arrays[part] + np.float32(0.05)
+    arrays[part] = arrays[part] + np.float32(change)
     write_golden(bundle_copy, type(golden)(**arrays))
     rewrite(bundle_copy, lambda body: body["files"].update({GOLDEN: sha256(bundle_copy / GOLDEN)}))
-    with pytest.raises(BundleMismatch, match=f"the {part} of the golden sample differ by 0.05"):
+    with pytest.raises(
+        BundleMismatch, match=f"the {part} of the golden sample differ by {change:.2g}"
+    ):
         undertone.load(bundle_copy)
+
+
+def test_hidden_files_are_nobodys_business(bundle_copy):
+    (bundle_copy / "saved_model" / ".DS_Store").write_text("x")
+    open_bundle(bundle_copy)
+
+
+def test_an_emotion_without_a_sentiment_is_refused(bundle_copy):
+    rewrite(bundle_copy, lambda body: body["emotions"].__setitem__(0, "bored"))
+    with pytest.raises(BundleUnsupported, match="unknown emotions: bored"):
+        open_bundle(bundle_copy)
 
 
 def test_find(exported, tmp_path):

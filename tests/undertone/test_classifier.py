@@ -69,13 +69,27 @@ def test_a_clip_of_one_pass_is_one_window():
 
 def test_windows_cover_a_long_clip_to_its_end():
     spec = Spec()
-    n_samples = round(7.3 * spec.sr)
+    n_samples = round(7.6 * spec.sr)
     starts = window_starts(n_samples, spec)
     assert starts == [0, 16_000, 32_000, 48_000, 64_000, n_samples - 48_000]
     samples = np.random.default_rng(0).normal(size=n_samples).astype(np.float32)
     heard = windows(samples, spec)
     assert heard.shape == (6, spec.frames, spec.width)
     np.testing.assert_array_equal(heard[-1], extract(samples[-48_000:], spec))
+
+
+def test_a_remainder_moves_the_last_window_and_adds_none():
+    spec = Spec()
+    assert window_starts(round(6.0 * spec.sr) + 1, spec) == [0, 16_000, 32_000, 48_001]
+
+
+def test_silence_in_a_long_clip_gets_no_vote(model, hello):
+    speech = audio.read(hello, 16_000).samples
+    pause = np.full(20 * 16_000, 1e-5, np.float32)
+    # The windows that begin in the first three seconds are those that hold speech.
+    heard = windows(np.concatenate([speech, pause]), model.spec)
+    assert len(heard) == 3
+    assert len(windows(np.tile(speech, 8), model.spec)) == 23
 
 
 def test_a_long_clip_is_the_mean_of_its_windows(model, hello):
