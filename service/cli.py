@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from undertone.errors import UndertoneError
 
@@ -90,7 +90,7 @@ def predict(
 
         classifier = load_one(settings, model)
 
-    table = Table("file", "emotion", "then", "sentiment")
+    table = Table(Column("file", overflow="fold"), "emotion", "then", "sentiment")
     failed = False
     for file in files:
         try:

@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 
 # A file or a pipe has no width of its own; a confusion matrix needs one.
@@ -107,6 +108,9 @@ def fit(
     Examples:
         undertone-train fit ravdess-conv-blstm --data data
     """
+    from undertone.engine import import_tensorflow
+
+    import_tensorflow()  # before Keras does: quietly
     from training import recipe as recipes
     from training import ship
 

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from training.task import Member, Report, Run, is_finished
+from undertone.engine import import_tensorflow
 
 AnyTask = TypeVar("AnyTask", Run, Member)
 
@@ -101,7 +102,8 @@ def _begin(channel: Any) -> None:
     global _channel
     _channel = channel
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        import_tensorflow()  # before Keras does: quietly, so that the bars stay whole
 
 
 def _do(work: Callable[[AnyTask, Report], None], task: AnyTask) -> None:

@@ -34,7 +34,7 @@ class Engine:
             BundleMissing: TensorFlow cannot load it, or it lacks the signature that the manifest names.
         """
         signature = bundle.manifest.signature
-        tensorflow = _tensorflow(threads)
+        tensorflow = import_tensorflow(threads)
         self._constant = tensorflow.constant
         self._output = signature.output
         try:
@@ -73,7 +73,7 @@ class Engine:
 
 def graph_operations(saved_model: Path) -> frozenset[str]:
     """The names of all kinds of operation in the graph at ``saved_model``, functions included."""
-    tensorflow = _tensorflow(None)
+    tensorflow = import_tensorflow()
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     proto = SavedModel()
@@ -108,7 +108,7 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nothing)
 
 
-def _tensorflow(threads: int | None) -> Any:
+def import_tensorflow(threads: int | None = None) -> Any:
     """TensorFlow, imported late (it takes seconds) and quietly, with its threads set if asked."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _importing:

@@ -44,7 +44,7 @@ def likeliest(scores):
 
 def test_the_example_in_the_documentation_is_what_is_answered(service, hello):
     example = json.loads((ROOT / "service" / "static" / "example.json").read_text())
-    reply = service.post("/predict", files={"file": hello.open("rb")}).json()
+    reply = service.post("/predict", files={"file": hello.read_bytes()}).json()
     for part in ("label", "audio", "model", "warnings"):
         assert reply[part] == example[part]
     assert reply["sentiment"]["label"] == example["sentiment"]["label"]
