@@ -77,7 +77,7 @@ def test_compose_takes_every_privilege_away(service: dict[str, Any]) -> None:
 
 
 def test_compose_limits_memory_and_processes(service: dict[str, Any]) -> None:
-    assert service["mem_limit"] == "3g"
+    assert service["mem_limit"] == "4g"
     assert service["pids_limit"] == 512
 
 
