@@ -1,6 +1,5 @@
 """One network, one training set, one seed."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from training.dataset import Dataset
 from training.metrics import confusion, uar
 from training.network import build
 from training.recipe import Recipe, Schedule
+from undertone.engine import import_tensorflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,9 @@ def logits(model: keras.Model, features: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def use_threads(count: int) -> None:
-    """Keep this process to ``count`` threads; call it before TensorFlow runs anything."""
-    os.environ["OMP_NUM_THREADS"] = str(count)
+    """Keep TensorFlow to ``count`` threads in this process; call it before it runs anything."""
     if keras.backend.backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.threading.set_intra_op_parallelism_threads(count)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(count)
+        import_tensorflow(count)
 
 
 def _validated(number: int, loss: float, model: keras.Model, validation: Dataset | None) -> Epoch:
