@@ -41,7 +41,7 @@ bench: $(DEVELOP) ## measure side by side; writes benchmarks/results/
 
 lock: $(UV) ## compile the requirement files again, with the newest versions that fit
 	$(UV) pip compile -q --universal --generate-hashes --upgrade --python-version 3.11 \
-		--extra training --extra dev --extra build pyproject.toml -o requirements/dev.txt
+		--extra training --extra listen --extra docs --extra dev --extra build pyproject.toml -o requirements/dev.txt
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 \
 		-c requirements/dev.txt pyproject.toml -o requirements/service.txt
 	printf 'editables\nhatchling\n' | $(UV) pip compile -q --universal --generate-hashes \
