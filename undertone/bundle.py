@@ -64,6 +64,7 @@ class Metrics(_Frozen):
     uar_ci95: tuple[Share, Share]
     """95 % interval over speakers drawn with replacement."""
     per_class_recall: dict[str, Share]
+    """Of the emotions that occurred."""
     confusion: list[list[int]]
     """Rows are the truth, columns the prediction, both in the order of ``emotions``."""
     ece: Share
@@ -74,6 +75,7 @@ class Metrics(_Frozen):
     uar_per_seed: tuple[Share, ...]
     uar_sd: Annotated[float, Field(ge=0)] | None = None
     """Spread over seeds of the pooled UAR (sample SD); None for one seed."""
+    accuracy_per_seed: tuple[Share, ...] = ()
     fold_uar: dict[str, Share]
     """UAR of each fold, first seed."""
     fold_uar_sd: Annotated[float, Field(ge=0)] | None = None

@@ -47,7 +47,8 @@ def extract(samples: Samples, spec: Spec) -> Matrix:
 
     Features stand side by side in the order in which the spec lists them.
     """
-    return features(preprocess(samples, spec), spec)
+    matrix = features(preprocess(samples, spec), spec)
+    return matrix.mean(axis=0, dtype=np.float32)[:, None] if spec.summary == "mean" else matrix
 
 
 def features(samples: Samples, spec: Spec) -> Matrix:

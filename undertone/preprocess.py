@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import assert_never
 
 import numpy as np
+import scipy.signal
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from undertone.spec import Level, Spec, Step, Trim
+from undertone.spec import Denoise, Level, Limit, Spec, Step, Trim
 
 Samples = NDArray[np.float32]
 """Mono sound, ``float32[n]``, full scale at 1."""
@@ -38,6 +39,18 @@ def level(samples: Samples, step: Level) -> Samples:
     return samples * np.float32(gain)
 
 
+def limit(samples: Samples) -> Samples:
+    """``samples`` with everything beyond full scale cut off."""
+    return np.clip(samples, -1, 1)
+
+
+def denoise(samples: Samples, step: Denoise) -> Samples:
+    """``samples`` through a local Wiener filter; what is quieter than the mean variance is smoothed most."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # digital silence has no variance
+        smoothed: Samples = scipy.signal.wiener(samples, step.size).astype(np.float32)
+    return smoothed
+
+
 def fit(samples: Samples, n_samples: int) -> Samples:
     """``samples`` centred in exactly ``n_samples``: cut, or padded with zeros, alike on both sides."""
     excess = samples.size - n_samples
@@ -56,11 +69,22 @@ def run_steps(samples: Samples, steps: Iterable[Step]) -> Samples:
                 samples = trim(samples, step)
             case Level():
                 samples = level(samples, step)
+            case Limit():
+                samples = limit(samples)
+            case Denoise():
+                samples = denoise(samples, step)
             case _:
                 assert_never(step)
     return samples
 
 
 def preprocess(samples: Samples, spec: Spec) -> Samples:
-    """Sound at ``spec.sr`` to the ``float32[spec.n_samples]`` that features are computed from."""
-    return fit(run_steps(samples, spec.preprocess), spec.n_samples)
+    """Sound at ``spec.sr`` to the ``float32[spec.n_samples]`` that features are computed from.
+
+    Where features are summed up over time, a shorter sound stays as short as it is: padding would
+    count as silence.
+    """
+    samples = run_steps(samples, spec.preprocess)
+    if spec.summary == "mean":
+        return fit(samples, min(samples.size, spec.n_samples))
+    return fit(samples, spec.n_samples)

@@ -31,7 +31,21 @@ class Level(_Frozen):
     """Scale to one loudness: the RMS of what is left becomes ``target_db`` (dB re full scale)."""
 
     kind: Literal["level"] = "level"
-    target_db: Annotated[float, Field(le=0)] = -23.0
+    target_db: Annotated[float, Field(le=12)] = -23.0
+
+
+class Limit(_Frozen):
+    """Cut peaks off at full scale, as a limiter without attack or release does."""
+
+    kind: Literal["limit"] = "limit"
+
+
+class Denoise(_Frozen):
+    """Smooth where the sound is no louder than its own noise (`scipy.signal.wiener`, Lim 1990)."""
+
+    kind: Literal["denoise"] = "denoise"
+    size: Annotated[int, Field(ge=3)] = 15
+    """Samples that the local mean and variance are taken over."""
 
 
 class LogMel(_Frozen):
@@ -129,7 +143,7 @@ class Windows(_Frozen):
         return self
 
 
-Step = Annotated[Trim | Level, Field(discriminator="kind")]
+Step = Annotated[Trim | Level | Limit | Denoise, Field(discriminator="kind")]
 Feature = Annotated[LogMel | Mfcc | Chroma | Rms | Zcr, Field(discriminator="kind")]
 
 
@@ -143,6 +157,8 @@ class Spec(_Frozen):
     """What is left after ``preprocess`` is centred in this: cut or padded with zeros on both sides."""
     stft: Stft = Stft()
     features: Annotated[tuple[Feature, ...], Field(min_length=1)] = (LogMel(),)
+    summary: Literal["frames", "mean"] = "frames"
+    """``mean``: each column's mean over time, one below the other; nothing is padded for it."""
     windows: Windows = Windows()
 
     @property
@@ -153,11 +169,15 @@ class Spec(_Frozen):
     @property
     def frames(self) -> int:
         """Rows of the feature matrix."""
+        if self.summary == "mean":
+            return sum(feature.width for feature in self.features)
         return 1 + self.n_samples // self.stft.hop_length
 
     @property
     def width(self) -> int:
         """Columns of the feature matrix."""
+        if self.summary == "mean":
+            return 1
         return sum(feature.width for feature in self.features)
 
     @property
