@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,14 @@ Jobs = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Where runs are kept; finished ones are not run again.")]
 
+
+class Protocol(StrEnum):
+    """How a recipe is measured."""
+
+    UNSEEN = "unseen"
+    RANDOM = "random"
+
+
 DATA = Path("data")
 RUNS = Path("runs")
 
@@ -54,38 +63,51 @@ def crossval(
     recipe: RecipeName,
     data: Data = DATA,
     out: Out = RUNS,
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            help="Test on speakers that training never heard, or on a random fifth of all clips."
+        ),
+    ] = Protocol.UNSEEN,
     fold: Annotated[
-        list[int] | None, typer.Option(min=1, max=6, help="Only this fold; repeatable.")
+        list[str] | None, typer.Option(help="Only this fold; repeatable. Default: all.")
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seeds; repeatable. Default: 0.")] = None,
     overrides: Overrides = None,
     jobs: Jobs = None,
 ) -> None:
-    """Cross-validate RECIPE over actors, and say what it reaches on people it never heard.
+    """Train and test RECIPE, fold by fold, and say what it reaches on people it never heard.
 
-    Writes predictions.csv, validation.csv and metrics.json below --out, a bundle for every fold,
-    and prints the figures. Interrupted? The same command goes on where it stopped.
+    Writes predictions.csv, validation.csv and metrics.json below --out; for every fold a report with
+    its figures, a bundle and the best epoch's .keras file; and prints the figures of both protocols
+    side by side. Interrupted? The same command goes on where it stopped.
 
     Examples:
         undertone-train crossval ravdess-conv-blstm --data data
+
+        undertone-train crossval ravdess-lstm --protocol random --seed 0 --seed 1 --seed 2
 
         undertone-train crossval ravdess-conv-blstm --fold 1 --seed 0 --set schedule.epochs=5
     """
     from training import crossval as crossvalidation
     from training import recipe as recipes
-    from training.tables import metrics_table
+    from training.tables import metrics_table, protocols_table
 
     with _words_for_errors():
+        chosen = recipes.load(recipe, overrides or ())
         result = crossvalidation.crossval(
-            recipes.load(recipe, overrides or ()),
+            chosen,
             data,
             out,
+            kind=protocol.value,
             folds=fold,
             seeds=seed or [0],
+            overrides=overrides or (),
             jobs=jobs,
             console=_err,
         )
         _out.print(metrics_table(result.metrics, result.emotions))
+        _out.print(protocols_table(chosen, crossvalidation.measured(chosen, out)))
         _out.print(f"[dim]{result.folder}[/dim]")
 
 

@@ -1,5 +1,6 @@
-"""All folds of a recipe, and what they come to together."""
+"""All folds of a recipe under one protocol, and what they come to together."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,20 +9,25 @@ from typing import Final
 from rich.console import Console
 
 from training import predictions
+from training.errors import RunError
 from training.evaluate import evaluate
+from training.extraction import extract_all
 from training.pool import default_jobs, do_all
 from training.predictions import Predictions
+from training.protocols import KINDS, Kind, Protocol, protocol
 from training.provenance import revision
 from training.recipe import Recipe
-from training.splits import EMOBOX, PROTOCOLS
 from training.task import Member, Report, Run, is_finished, read_clips
 from undertone.bundle import Metrics
 
-PROTOCOL: Final = "ravdess/emobox-6fold"
 PREDICTIONS: Final = "predictions.csv"
 VALIDATION: Final = "validation.csv"
 TEST: Final = "test.csv"
 METRICS: Final = "metrics.json"
+FEATURES: Final = "features"
+
+EVIDENCE: Final[dict[Kind, str]] = {"unseen": "crossval", "random": "random"}
+"""The folder of a bundle in which the predictions of each protocol lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Crossval:
 
     folder: Path
     emotions: tuple[str, ...]
+    protocol: Protocol
     metrics: Metrics
     test: Predictions
     validation: Predictions
@@ -40,8 +47,10 @@ def crossval(
     data: Path,
     out: Path,
     *,
-    folds: Sequence[int] | None = None,
+    kind: Kind = "unseen",
+    folds: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
+    overrides: Sequence[str] = (),
     jobs: int | None = None,
     console: Console | None = None,
 ) -> Crossval:
@@ -50,37 +59,50 @@ def crossval(
     Args:
         recipe: what to train.
         data: the folder that holds the corpora.
-        out: runs go to ``out/<recipe>/fold-…-seed-…``.
-        folds: of `EMOBOX`; all where left out.
+        out: runs go to ``out/<recipe>/<kind>/fold-…-seed-…``, features to ``out/features``.
+        kind: of protocol.
+        folds: of the protocol; all where left out.
         seeds: every fold is trained once with each.
+        overrides: what of the recipe was replaced, for the command that the figures name.
         jobs: runs at a time; as many as there are cores where left out.
         console: where the bars go.
 
     Raises:
         UndertoneError: recordings are missing, or a run failed.
     """
-    folds = sorted(folds or EMOBOX)
-    folder = out / recipe.name
+    clips = read_clips(recipe, data)
+    chosen = protocol(kind, recipe.corpora, clips)
+    folds = _known(folds, chosen)
+    folder = out / recipe.name / kind
     code = revision()
     runs = [
-        Run(recipe, seed, data, run_folder(folder, fold, seed), code, fold)
+        Run(recipe, seed, data, run_folder(folder, fold, seed), out / FEATURES, code, kind, fold)
         for seed in seeds
         for fold in folds
     ]
-    read_clips(recipe, data)
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     unfinished = [run for run in runs if not is_finished(run)]
+    if unfinished:
+        extract_all(clips, recipe, out / FEATURES, jobs=jobs, console=console)
     do_all([member for run in unfinished for member in run.members], train_member, jobs, console)
     do_all(unfinished, assemble_run, jobs, console)
-    result = collect(recipe, folder, folds, seeds)
+    result = collect(recipe, chosen, kind, folder, folds, seeds, overrides)
     predictions.write(folder / PREDICTIONS, result.test)
     predictions.write(folder / VALIDATION, result.validation)
     (folder / METRICS).write_text(result.metrics.model_dump_json(indent=2) + "\n")
     return result
 
 
-def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[int]) -> Crossval:
-    """The results of finished runs.
+def collect(
+    recipe: Recipe,
+    chosen: Protocol,
+    kind: Kind,
+    folder: Path,
+    folds: Sequence[str],
+    seeds: Sequence[int],
+    overrides: Sequence[str] = (),
+) -> Crossval:
+    """The results of finished runs below ``folder``.
 
     Raises:
         RunError: a run is not finished.
@@ -88,16 +110,28 @@ def collect(recipe: Recipe, folder: Path, folds: Sequence[int], seeds: Sequence[
     runs = [run_folder(folder, fold, seed) for seed in seeds for fold in folds]
     test = predictions.concatenate(predictions.read(path / TEST) for path in runs)
     validation = predictions.concatenate(predictions.read(path / VALIDATION) for path in runs)
+    part = () if len(folds) == len(chosen.folds) else tuple(folds)
+    partly = f"; here only fold {', '.join(part)}" if part else ""
     metrics = evaluate(
         test,
-        protocol=_protocol(folds),
-        command=_command(recipe, folds, seeds),
-        file=f"crossval/{PREDICTIONS}",
+        protocol=chosen.description + partly,
+        command=command(recipe, kind, part, seeds, overrides),
+        file=f"{EVIDENCE[kind]}/{PREDICTIONS}",
     )
-    return Crossval(folder, recipe.emotions, metrics, test, validation)
+    return Crossval(folder, recipe.emotions, chosen, metrics, test, validation)
 
 
-def run_folder(folder: Path, fold: int, seed: int) -> Path:
+def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
+    """What was last measured of a recipe below ``out``, under each protocol that was run."""
+    paths = {kind: out / recipe.name / kind / METRICS for kind in KINDS}
+    return {
+        kind: Metrics.model_validate_json(path.read_text())
+        for kind, path in paths.items()
+        if path.is_file()
+    }
+
+
+def run_folder(folder: Path, fold: str, seed: int) -> Path:
     """Where a run's results go."""
     return folder / f"fold-{fold}-seed-{seed}"
 
@@ -116,15 +150,25 @@ def assemble_run(run: Run, report: Report) -> None:
     assemble(run, report)
 
 
-def _protocol(folds: Sequence[int]) -> str:
-    text = PROTOCOLS["emobox-6fold"]
-    if len(folds) == len(EMOBOX):
-        return text
-    return f"{text}; here only fold {', '.join(str(fold) for fold in folds)}"
+def _known(folds: Sequence[str] | None, chosen: Protocol) -> tuple[str, ...]:
+    unknown = sorted(set(folds or ()) - set(chosen.folds))
+    if unknown:
+        raise RunError(
+            f"{chosen.name} has no fold {', '.join(unknown)}; there are {', '.join(chosen.folds)}"
+        )
+    return tuple(fold for fold in chosen.folds if not folds or fold in folds)
 
 
-def _command(recipe: Recipe, folds: Sequence[int], seeds: Sequence[int]) -> str:
+def command(
+    recipe: Recipe,
+    kind: Kind,
+    folds: Sequence[str],
+    seeds: Sequence[int],
+    overrides: Sequence[str] = (),
+) -> str:
+    """What to type to run those folds (none named: all) and seeds."""
     words = ["undertone-train crossval", recipe.name]
-    if len(folds) < len(EMOBOX):
-        words += [f"--fold {fold}" for fold in folds]
-    return " ".join([*words, *(f"--seed {seed}" for seed in seeds)])
+    words += ["--protocol random"] if kind == "random" else [f"--fold {fold}" for fold in folds]
+    words += [f"--seed {seed}" for seed in seeds]
+    words += [f"--set {shlex.quote(override)}" for override in overrides]
+    return " ".join(words)

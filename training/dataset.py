@@ -1,21 +1,16 @@
 """Clips to arrays: decoded and extracted by the very functions that the service calls."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment import variants
 from training.corpora import Clip
 from training.errors import CorpusError
+from training.extraction import extracted
 from training.recipe import Recipe
-from undertone import audio
-from undertone.classifier import windows
-from undertone.features import extract
-
-Tick = Callable[[], None]
-"""Called once for each clip that is done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,46 +29,24 @@ class Dataset:
         return self.features[:, 0]
 
 
-def evaluation_set(clips: Sequence[Clip], recipe: Recipe, tick: Tick = lambda: None) -> Dataset:
-    """Clips exactly as the service hears them.
+def evaluation_set(clips: Sequence[Clip], recipe: Recipe, folder: Path) -> Dataset:
+    """Clips exactly as the service hears them; ``folder`` is where features are kept.
 
     Raises:
         AudioError: a clip cannot be read.
-        CorpusError: a clip's emotion is none of the recipe's, or it is longer than one pass.
+        CorpusError: a clip's emotion is none of the recipe's.
     """
-
-    def heard(clip: Clip) -> NDArray[np.float32]:
-        matrices = windows(audio.read(clip.path, recipe.spec.sr).samples, recipe.spec)
-        if len(matrices) > 1:
-            raise CorpusError(
-                f"{clip.path} is longer than the {recipe.spec.windows.clip_s:g} s that the recipe "
-                "hears in one pass; raise spec.windows.clip_s"
-            )
-        tick()
-        return matrices
-
-    return _dataset(clips, recipe, [heard(clip) for clip in clips])
+    return _dataset(clips, recipe, [extracted(clip, recipe, folder)[:1] for clip in clips])
 
 
-def training_set(
-    clips: Sequence[Clip], recipe: Recipe, seed: int, tick: Tick = lambda: None
-) -> Dataset:
+def training_set(clips: Sequence[Clip], recipe: Recipe, folder: Path) -> Dataset:
     """Clips with the variants that the recipe asks for; for the training side of a split only.
 
     Raises:
         AudioError: a clip cannot be read.
         CorpusError: a clip's emotion is none of the recipe's.
     """
-
-    def heard(clip: Clip, generator: np.random.Generator) -> NDArray[np.float32]:
-        spec = recipe.spec
-        samples = audio.read(clip.path, spec.sr).samples
-        copies = variants(samples, spec.sr, recipe.augmentation, generator)
-        tick()
-        return np.stack([extract(copy, spec) for copy in copies])
-
-    generators = np.random.default_rng(seed).spawn(len(clips))
-    return _dataset(clips, recipe, [heard(*pair) for pair in zip(clips, generators, strict=True)])
+    return _dataset(clips, recipe, [extracted(clip, recipe, folder) for clip in clips])
 
 
 def _dataset(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training import metrics
 from training.calibrate import uncalibrated
@@ -28,6 +29,8 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
     predicted = first.probabilities.argmax(axis=1)
     matrix = metrics.confusion(first.truth, predicted, n_classes)
     per_seed = [_uar(predictions.of_seed(seed)) for seed in seeds]
+    accuracies = [metrics.accuracy(_confusion(predictions.of_seed(seed))) for seed in seeds]
+    recalls = dict(zip(first.emotions, metrics.recalls(matrix).tolist(), strict=True))
     per_fold = [
         [_uar(predictions.of_seed(seed).of_fold(fold)) for seed in seeds]
         for fold in predictions.folds
@@ -37,7 +40,7 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
         accuracy=metrics.accuracy(matrix),
         macro_f1=metrics.macro_f1(matrix),
         uar_ci95=metrics.bootstrap_uar(first.truth, predicted, first.speaker, n_classes),
-        per_class_recall=dict(zip(first.emotions, metrics.recalls(matrix).tolist(), strict=True)),
+        per_class_recall={name: value for name, value in recalls.items() if not np.isnan(value)},
         confusion=matrix.tolist(),
         ece=metrics.ece(first.truth, first.probabilities),
         ece_before=metrics.ece(first.truth, uncalibrated(first.probabilities, first.temperature)),
@@ -46,6 +49,7 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
         seeds=seeds,
         uar_per_seed=tuple(per_seed),
         uar_sd=_spread([per_seed]),
+        accuracy_per_seed=tuple(accuracies),
         fold_uar={
             fold: scores[0] for fold, scores in zip(predictions.folds, per_fold, strict=True)
         },
@@ -57,8 +61,12 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
 
 
 def _uar(predictions: Predictions) -> float:
+    return metrics.uar(_confusion(predictions))
+
+
+def _confusion(predictions: Predictions) -> NDArray[np.int64]:
     predicted = predictions.probabilities.argmax(axis=1)
-    return metrics.uar(metrics.confusion(predictions.truth, predicted, len(predictions.emotions)))
+    return metrics.confusion(predictions.truth, predicted, len(predictions.emotions))
 
 
 def _spread(groups: Sequence[Sequence[float]]) -> float | None:

@@ -1,7 +1,7 @@
 """A trained network to a bundle: on TensorFlow, on the CPU, with the temperature inside the graph."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +31,6 @@ from undertone.engine import Engine, graph_operations
 HELLO: Final = Path(__file__).resolve().parent.parent / "examples" / "hello.wav"
 """What the golden sample is made from: speech that nobody spoke."""
 
-LICENCE: Final = "CC BY-NC-SA 4.0 (follows the corpora that it was trained on)"
-
 CORPORA: Final[Mapping[str, Corpus]] = {
     "ravdess": Corpus(
         name="RAVDESS",
@@ -49,6 +47,18 @@ CORPORA: Final[Mapping[str, Corpus]] = {
 }
 
 LIBRARIES: Final = ("keras", "librosa", "numpy", "scipy", "soxr", "tensorflow")
+
+
+def corpus(name: str) -> Corpus:
+    """What there is to say about a corpus; of one of your own only you know its licence."""
+    own = Corpus(name=name, licence="its owner's", citation="not published", url="")
+    return CORPORA.get(name, own)
+
+
+def licence(corpora: Sequence[Corpus]) -> str:
+    """The licence of weights that were trained on ``corpora``: theirs."""
+    names = sorted({corpus.licence for corpus in corpora})
+    return f"{' and '.join(names)} (follows the corpora that it was trained on)"
 
 
 def write_saved_model(model: keras.Model, temperature: float, path: Path) -> Signature:
@@ -106,18 +116,19 @@ def write_bundle(
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     signature = write_saved_model(model, calibration.temperature, path / SAVED_MODEL)
+    corpora = tuple(corpus(name) for name in recipe.corpora)
     manifest = Manifest(
         name=name,
         version=recipe.version,
         description=description,
         recipe=recipe.name,
-        licence=LICENCE,
+        licence=licence(corpora),
         emotions=recipe.emotions,
         spec=recipe.spec,
         signature=signature,
         calibration=calibration,
         metrics=dict(metrics or {}),
-        corpora=tuple(CORPORA[corpus] for corpus in recipe.corpora),
+        corpora=corpora,
         parameters=_trained_parameters(model),
         libraries=library_versions(LIBRARIES),
         revision=revision,

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.history import History
 from training.metrics import ece, reliability
 
 INK: Final = "#1f2933"
@@ -46,7 +47,7 @@ def confusion_figure(matrix: Sequence[Sequence[int]], emotions: Sequence[str], p
         axes.tick_params(length=0)
         axes.set_xlabel("heard")
         axes.set_ylabel("acted")
-        axes.set_title("Confusion on unseen speakers, % of each row")
+        axes.set_title("Confusion, % of each row")
         for (row, column), value in np.ndenumerate(percent):
             colour = "white" if value > 60 else INK
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour)
@@ -90,9 +91,30 @@ def recall_figure(recalls: dict[str, float], uar: float, path: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
-        axes.set_xlabel("recall on unseen speakers")
+        axes.set_xlabel("recall")
         for position, value in zip(positions, recalls.values(), strict=True):
             axes.text(value + 0.01, position, f"{value:.2f}", va="center", fontsize=9)
+
+
+def history_figure(histories: Sequence[History], path: Path) -> None:
+    """Loss and accuracy over epochs, of training and validation clips; a line for each network."""
+    with _figure(path, 9.2, 3.6) as figure:
+        loss, accuracy = figure.subplots(1, 2)
+        for history in histories:
+            epochs = [epoch.number for epoch in history]
+            for axes, trained, validated in (
+                (loss, "loss", "validation_loss"),
+                (accuracy, "accuracy", "validation_accuracy"),
+            ):
+                axes.plot(epochs, [getattr(epoch, trained) for epoch in history], color=ACCENT)
+                axes.plot(epochs, [getattr(epoch, validated) for epoch in history], color=WARM)
+        for axes, name in ((loss, "loss, nats"), (accuracy, "accuracy")):
+            axes.set_title(name)
+            axes.set_xlabel("epoch")
+            axes.set_ylim(bottom=0)
+            axes.grid(axis="y", color=PALE, linewidth=0.5)
+        accuracy.set_ylim(0, 1)
+        accuracy.legend(["training, augmented", "validation"], frameon=False, loc="lower right")
 
 
 @contextmanager

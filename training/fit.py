@@ -2,29 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from training import metrics
 from training.augment import augment_batch
 from training.dataset import Dataset
-from training.metrics import confusion, uar
+from training.history import Epoch
 from training.network import build
 from training.recipe import Recipe, Schedule
 from undertone.engine import import_tensorflow
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """What one pass over the training set came to."""
-
-    number: int
-    """Counts from 1."""
-    loss: float
-    validation_loss: float | None
-    """Cross-entropy in nats; None where nothing validates."""
-    validation_uar: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +40,9 @@ def fit(
 ) -> Fitted:
     """Train the recipe's network.
 
-    The weights kept are those of the epoch with the best UAR on ``validation``. Without it, training
-    ends after ``stop_after`` epochs of the recipe's schedule, and the last weights are kept.
+    The weights kept are those of the epoch that is best on ``validation`` by what the recipe's
+    schedule monitors. Without it, training ends after ``stop_after`` epochs of the recipe's schedule,
+    and the last weights are kept.
 
     Args:
         recipe: network, augmentation and schedule.
@@ -70,16 +61,18 @@ def fit(
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=schedule.label_smoothing
         ),
+        metrics=["categorical_accuracy"],
     )
     batches = _batches(recipe, training, np.random.default_rng(seed))
     history: list[Epoch] = []
     best, best_weights = None, None
     for number in range(1, (stop_after or schedule.epochs) + 1):
-        losses = [model.train_on_batch(*next(batches)) for _ in range(steps)]
-        epoch = _validated(number, float(np.mean(losses)), model, validation)
+        figures = [model.train_on_batch(*next(batches)) for _ in range(steps)]
+        loss, accuracy = np.mean(figures, axis=0).tolist()
+        epoch = _validated(number, loss, accuracy, model, validation)
         history.append(epoch)
         report(epoch)
-        if best is None or _is_better(epoch, best):
+        if best is None or _is_better(epoch, best, schedule.monitor):
             best, best_weights = epoch, model.get_weights()
         elif number - best.number >= schedule.patience:
             break
@@ -99,30 +92,49 @@ def logits(model: keras.Model, features: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def use_threads(count: int) -> None:
-    """Keep TensorFlow to ``count`` threads in this process; call it before it runs anything."""
+    """Keep TensorFlow to ``count`` threads in this process, and to one order of additions.
+
+    Call it before it runs anything: then the same seed gives the same network on the same machine.
+    """
     if keras.backend.backend() == "tensorflow":
-        import_tensorflow(count)
+        import_tensorflow(count).config.experimental.enable_op_determinism()
 
 
-def _validated(number: int, loss: float, model: keras.Model, validation: Dataset | None) -> Epoch:
+def _validated(
+    number: int, loss: float, accuracy: float, model: keras.Model, validation: Dataset | None
+) -> Epoch:
     if validation is None:
-        return Epoch(number, loss, None, None)
+        return Epoch(number, loss, accuracy, None, None, None)
     scores = logits(model, validation.plain).astype(np.float64)
     truth = validation.truth
     normaliser = np.logaddexp.reduce(scores, axis=1)
-    matrix = confusion(truth, scores.argmax(axis=1), scores.shape[1])
+    matrix = metrics.confusion(truth, scores.argmax(axis=1), scores.shape[1])
     right = scores[np.arange(len(truth)), truth]
-    return Epoch(number, loss, float(np.mean(normaliser - right)), uar(matrix))
-
-
-def _is_better(epoch: Epoch, best: Epoch) -> bool:
-    """A higher UAR, or as high a one with a lower loss; the latest where nothing validates."""
-    if epoch.validation_uar is None or best.validation_uar is None:
-        return True
-    return (epoch.validation_uar, -(epoch.validation_loss or 0)) > (
-        best.validation_uar,
-        -(best.validation_loss or 0),
+    return Epoch(
+        number,
+        loss,
+        accuracy,
+        float(np.mean(normaliser - right)),
+        metrics.accuracy(matrix),
+        metrics.uar(matrix),
     )
+
+
+def _is_better(epoch: Epoch, best: Epoch, monitor: Literal["uar", "accuracy", "loss"]) -> bool:
+    """By what is monitored, then by the lower loss; the latest where nothing validates."""
+    return _rank(epoch, monitor) > _rank(best, monitor)
+
+
+def _rank(epoch: Epoch, monitor: Literal["uar", "accuracy", "loss"]) -> tuple[float, float]:
+    if epoch.validation_loss is None:
+        return (epoch.number, 0)
+    match monitor:
+        case "uar":
+            return (epoch.validation_uar or 0, -epoch.validation_loss)
+        case "accuracy":
+            return (epoch.validation_accuracy or 0, -epoch.validation_loss)
+        case "loss":
+            return (-epoch.validation_loss, 0)
 
 
 def _optimiser(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
@@ -133,6 +145,8 @@ def _optimiser(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=schedule.learning_rate,
         warmup_steps=warmup,
     )
+    if schedule.optimiser == "adam":
+        return keras.optimizers.Adam(rate, clipnorm=schedule.clip_norm)
     return keras.optimizers.AdamW(
         rate, weight_decay=schedule.weight_decay, clipnorm=schedule.clip_norm
     )

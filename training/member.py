@@ -3,14 +3,13 @@
 Its epoch is chosen on the validation speakers; where there are none, the run says how many it takes.
 """
 
-import csv
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from training import history
 from training.dataset import evaluation_set, training_set
-from training.fit import Epoch, fit, use_threads
+from training.fit import fit, use_threads
+from training.history import Epoch
 from training.task import Member, Progress, Report, finish, split_of
 
 MODEL: Final = "model.keras"
@@ -28,16 +27,17 @@ def train(member: Member, report: Report = lambda _: None) -> None:
     recipe, epochs = member.recipe, member.run.epochs
     total = epochs or recipe.schedule.epochs
     split = split_of(member.run)
-    report(Progress(member.name, 0, total, "extracting features"))
-    training = training_set(split.train, recipe, member.seed)
-    validation = evaluation_set(split.validation, recipe) if split.validation else None
+    report(Progress(member.name, 0, total, "reading features"))
+    folder = member.run.features
+    training = training_set(split.train, recipe, folder)
+    validation = evaluation_set(split.validation, recipe, folder) if split.validation else None
 
     def tell(epoch: Epoch) -> None:
         report(Progress(member.name, epoch.number, total, _note(epoch)))
 
     fitted = fit(recipe, training, validation, member.seed, stop_after=epochs, report=tell)
     fitted.model.save(member.folder / MODEL)
-    _write_history(member.folder / HISTORY, fitted.history)
+    history.write(member.folder / HISTORY, [fitted.history])
     best = fitted.best
     finish(
         member,
@@ -56,11 +56,3 @@ def _note(epoch: Epoch) -> str:
     if epoch.validation_uar is None:
         return f"loss {epoch.loss:.2f}"
     return f"loss {epoch.loss:.2f}, validation UAR {epoch.validation_uar:.3f}"
-
-
-def _write_history(path: Path, history: Sequence[Epoch]) -> None:
-    columns = ("number", "loss", "validation_loss", "validation_uar")
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("epoch", *columns[1:]))
-        writer.writerows([getattr(epoch, column) for column in columns] for epoch in history)

@@ -6,15 +6,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training import member, metrics, predictions
+from training import history, member, metrics, predictions
 from training.calibrate import fit_temperature, softmax
-from training.crossval import PROTOCOL, TEST, VALIDATION
+from training.crossval import TEST, VALIDATION, command
 from training.dataset import Dataset, evaluation_set
+from training.evaluate import evaluate
 from training.export import write_bundle
 from training.fit import logits, use_threads
 from training.network import average
 from training.predictions import Predictions
-from training.task import Progress, Report, Run, code_of, finish, split_of, summary
+from training.report import write_report
+from training.task import Progress, Report, Run, code_of, finish, protocol_of, summary
 from undertone.bundle import Calibration
 from undertone.engine import Engine
 
@@ -22,19 +24,24 @@ BUNDLE: Final = "bundle"
 
 
 def assemble(run: Run, report: Report = lambda _: None) -> None:
-    """Average the members, calibrate, export, and predict both sides that were held out.
+    """Average the members, calibrate, export, predict both sides that were held out, and report.
 
-    The temperature is fitted on the validation speakers. The predictions are those of the exported
+    The temperature is fitted on the validation clips. The predictions are those of the exported
     bundle, not of the networks that it was made from.
 
     Raises:
         UndertoneError: a member is missing, or recordings, recipe or export are at fault.
     """
+    assert run.fold is not None
     use_threads(1)
     report(Progress(run.name, 0, 1, "calibrating and exporting"))
-    recipe, split, code = run.recipe, split_of(run), code_of(run)
-    validation, test = (evaluation_set(side, recipe) for side in (split.validation, split.test))
+    recipe, protocol, code = run.recipe, protocol_of(run), code_of(run)
+    split = protocol.split(run.fold, run.seed)
+    validation, test = (
+        evaluation_set(side, recipe, run.features) for side in (split.validation, split.test)
+    )
     model = average([keras.saving.load_model(m.folder / member.MODEL) for m in run.members])
+    model.save(run.folder / member.MODEL)
     raw = logits(model, validation.plain)
     temperature = fit_temperature(raw, validation.truth)
     calibrated = softmax(raw, temperature)
@@ -42,27 +49,44 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
         run.folder / BUNDLE,
         model,
         recipe,
-        name=f"{recipe.model}-fold-{run.fold}",
-        description=f"Fold {run.fold} of the cross-validation of {recipe.model}: for checking only.",
+        name=f"{recipe.model}-fold-{run.fold}".lower(),
+        description=f"Fold {run.fold} of {protocol.name} for {recipe.model}: for checking only.",
         calibration=Calibration(
             temperature=temperature,
             ece_before=metrics.ece(validation.truth, softmax(raw)),
             ece_after=metrics.ece(validation.truth, calibrated),
-            fitted_on=f"the validation actors of fold {run.fold}",
+            fitted_on=f"the validation clips of fold {run.fold}",
         ),
         revision=code,
     )
     engine = Engine(bundle)
-    for name, held_out in ((VALIDATION, validation), (TEST, test)):
+
+    def predicted(held_out: Dataset) -> Predictions:
         probabilities = engine.infer(held_out.plain)
-        predictions.write(
-            run.folder / name, _table(run, code, held_out, probabilities, temperature)
-        )
+        return _table(run, protocol.name, code, held_out, probabilities, temperature)
+
+    table = predicted(test)
+    predictions.write(run.folder / VALIDATION, predicted(validation))
+    predictions.write(run.folder / TEST, table)
+    write_report(
+        run.folder,
+        f"{recipe.name}, {protocol.name}, fold {run.fold}, seed {run.seed}",
+        table,
+        evaluate(
+            table,
+            protocol=f"{protocol.description}; this is fold {run.fold}",
+            command=command(recipe, run.kind, [run.fold], [run.seed]),
+            file=TEST,
+        ),
+        recipe=recipe,
+        histories=[h for m in run.members for h in history.read(m.folder / member.HISTORY)],
+    )
     matrix = metrics.confusion(validation.truth, calibrated.argmax(axis=1), len(recipe.emotions))
     members = [summary(each.folder) for each in run.members]
     finish(
         run,
         {
+            "protocol": protocol.name,
             "fold": run.fold,
             "revision": code,
             "validation_uar": metrics.uar(matrix),
@@ -77,12 +101,17 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
 
 
 def _table(
-    run: Run, code: str, held_out: Dataset, probabilities: NDArray[np.float32], temperature: float
+    run: Run,
+    protocol: str,
+    code: str,
+    held_out: Dataset,
+    probabilities: NDArray[np.float32],
+    temperature: float,
 ) -> Predictions:
     n = len(held_out.clips)
     return Predictions(
         emotions=run.recipe.emotions,
-        protocol=(PROTOCOL,) * n,
+        protocol=(protocol,) * n,
         fold=(str(run.fold),) * n,
         seed=np.full(n, run.seed, dtype=np.int64),
         revision=(code,) * n,

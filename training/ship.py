@@ -3,8 +3,8 @@
 import json
 import shutil
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import keras
 import numpy as np
@@ -13,25 +13,21 @@ from rich.console import Console
 from training import crossval, metrics, predictions
 from training.calibrate import fit_temperature, softmax, uncalibrated
 from training.card import write_card
-from training.crossval import Crossval, run_folder, train_member
+from training.corpora import Clip
+from training.crossval import EVIDENCE, Crossval, run_folder, train_member
 from training.errors import RunError
 from training.export import write_bundle
+from training.extraction import extract_all
 from training.member import MODEL
 from training.network import average
 from training.pool import default_jobs, do_all
 from training.predictions import Predictions
+from training.protocols import KINDS, Kind, protocol
 from training.provenance import revision
 from training.recipe import Recipe, resolved
 from training.run import BUNDLE
-from training.splits import EMOBOX
 from training.task import Run, code_of, is_finished_in, read_clips, summary
 from undertone.bundle import Bundle, Calibration, seal
-
-CROSSVAL: Final = "crossval"
-"""The folder of the bundle that holds what its figures are computed from."""
-
-FOLD: Final = 1
-"""The fold whose model is kept there, so that anybody can check that service and training agree."""
 
 
 def ship(
@@ -46,6 +42,8 @@ def ship(
 ) -> Bundle:
     """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
 
+    The model of the first fold is kept, too, so that anybody can check that service and training agree.
+
     Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
     temperature is fitted on the validation logits of all runs, pooled over folds and seeds.
 
@@ -53,48 +51,52 @@ def ship(
         RunError: the cross-validation below ``out`` is not finished.
         UndertoneError: recordings are missing, or the export failed.
     """
-    folder = out / recipe.name
-    seeds = finished_seeds(recipe, folder)
-    if seed not in seeds:
+    clips = read_clips(recipe, data)
+    evidence = finished(recipe, clips, out)
+    unseen = evidence.get("unseen")
+    if unseen is None or seed not in unseen.metrics.seeds:
         raise RunError(
-            f"{folder}: cross-validated with seeds {', '.join(map(str, seeds))}, not with {seed}"
+            f"{out / recipe.name}: no finished cross-validation with seed {seed}; "
+            "run `undertone-train crossval` first"
         )
-    epochs = chosen_epochs(folder, seed)
+    epochs = chosen_epochs(unseen, seed)
     final = Run(
         recipe,
         seed,
         data,
-        folder / f"everybody-{epochs}-epochs-seed-{seed}",
+        out / recipe.name / f"everybody-{epochs}-epochs-seed-{seed}",
+        out / crossval.FEATURES,
         revision(),
+        "unseen",
         fold=None,
         epochs=epochs,
     )
-    read_clips(recipe, data)
-    do_all(final.members, train_member, jobs or default_jobs(), console or Console(stderr=True))
-    evidence = crossval.collect(recipe, folder, sorted(EMOBOX), seeds)
+    jobs, console = jobs or default_jobs(), console or Console(stderr=True)
+    extract_all(clips, recipe, final.features, jobs=jobs, console=console)
+    do_all(final.members, train_member, jobs, console)
     bundle = write_bundle(
         models / recipe.model,
         average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
         description=recipe.description,
-        calibration=calibrate(evidence.validation),
-        metrics={crossval.PROTOCOL: evidence.metrics},
+        calibration=calibrate(unseen.validation),
+        metrics={each.protocol.name: each.metrics for each in evidence.values()},
         revision=code_of(final),
     )
-    _write_evidence(bundle.path / CROSSVAL, folder, recipe, evidence)
-    write_card(bundle, evidence, epochs=epochs, seed=seed)
+    for kind, each in evidence.items():
+        _write_evidence(bundle.path / EVIDENCE[kind], recipe, each)
+    fold = unseen.protocol.folds[0]
+    first = run_folder(unseen.folder, fold, unseen.metrics.seeds[0])
+    shutil.copytree(first / BUNDLE, bundle.path / EVIDENCE["unseen"] / f"fold-{fold}")
+    write_card(bundle, recipe, unseen, evidence.get("random"), epochs=epochs, seed=seed)
     return seal(bundle.path, bundle.manifest)
 
 
-def chosen_epochs(folder: Path, seed: int) -> int:
-    """The median of the epochs that validation chose for the members of a seed's runs.
-
-    Raises:
-        RunError: a run is not finished.
-    """
-    runs = [summary(run_folder(folder, fold, seed)) for fold in sorted(EMOBOX)]
-    chosen = [int(each["best_epoch"]) for run in runs for each in run["members"]]
+def chosen_epochs(evidence: Crossval, seed: int) -> int:
+    """The median of the epochs that validation chose for the members of a seed's runs."""
+    folders = [run_folder(evidence.folder, fold, seed) for fold in evidence.protocol.folds]
+    chosen = [int(each["best_epoch"]) for path in folders for each in summary(path)["members"]]
     return round(statistics.median(chosen))
 
 
@@ -115,8 +117,8 @@ def calibrate(validation: Predictions) -> Calibration:
     )
 
 
-def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossval) -> None:
-    """Predictions, the recipe as it was, each run's summary, and the model of one fold."""
+def _write_evidence(target: Path, recipe: Recipe, evidence: Crossval) -> None:
+    """Predictions, the recipe as it was, and each run's summary."""
     target.mkdir()
     predictions.write(target / crossval.PREDICTIONS, evidence.test)
     predictions.write(target / crossval.VALIDATION, evidence.validation)
@@ -124,31 +126,35 @@ def _write_evidence(target: Path, folder: Path, recipe: Recipe, evidence: Crossv
     summaries = [
         {
             key: value
-            for key, value in summary(run_folder(folder, fold, seed)).items()
+            for key, value in summary(run_folder(evidence.folder, fold, seed)).items()
             if key != "recipe"
         }
         for seed in evidence.metrics.seeds
-        for fold in sorted(EMOBOX)
+        for fold in evidence.protocol.folds
     ]
     (target / "runs.json").write_text(json.dumps(summaries, indent=2) + "\n")
-    first = run_folder(folder, FOLD, evidence.metrics.seeds[0])
-    shutil.copytree(first / BUNDLE, target / f"fold-{FOLD}")
 
 
-def finished_seeds(recipe: Recipe, folder: Path) -> tuple[int, ...]:
-    """The seeds with which every fold of this very recipe was run, sorted.
+def finished(recipe: Recipe, clips: Sequence[Clip], out: Path) -> dict[Kind, Crossval]:
+    """What was measured of this very recipe, under each protocol for which all folds of a seed were run.
 
     Raises:
-        RunError: there is none, or a run is of another recipe.
+        RunError: a run is of another recipe.
     """
-    found = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
-    seeds = tuple(
-        seed
-        for seed in sorted(found)
-        if all(is_finished_in(run_folder(folder, fold, seed), recipe) for fold in EMOBOX)
-    )
-    if not seeds:
-        raise RunError(
-            f"{folder}: no finished cross-validation; run `undertone-train crossval` first"
-        )
-    return seeds
+    found: dict[Kind, Crossval] = {}
+    for kind in KINDS:
+        folder = out / recipe.name / kind
+        if not folder.is_dir():
+            continue
+        measured = protocol(kind, recipe.corpora, clips)
+        present = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
+        seeds = [
+            seed
+            for seed in sorted(present)
+            if all(
+                is_finished_in(run_folder(folder, fold, seed), recipe) for fold in measured.folds
+            )
+        ]
+        if seeds:
+            found[kind] = crossval.collect(recipe, measured, kind, folder, measured.folds, seeds)
+    return found

@@ -23,14 +23,8 @@ EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
 }
 """Test actors of each EmoBox fold of RAVDESS; each actor is tested exactly once."""
 
-PROTOCOLS: Final[Mapping[str, str]] = {
-    "emobox-6fold": (
-        "RAVDESS speech, 8 emotions, 6 folds by actor as in EmoBox; fold k is validated on the test "
-        "actors of fold k+1 (6 on 1) and trained on the other 16; predictions pooled over folds"
-    ),
-    "random": "stratified random 80/20, speakers on both sides; validation carved out of the 80",
-    "speaker": "TESS: trained on one speaker, tested on the other",
-}
+UNKNOWN: Final = "/unknown"
+"""How the speaker of a clip ends whose corpus does not say who speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,8 @@ class Split:
 
 def emobox(clips: Sequence[Clip], fold: int) -> Split:
     """Fold 1 to 6 of RAVDESS: test on its actors, validate on those of the next, train on the rest.
+
+    Clips of other corpora are of other people, and train.
 
     Raises:
         ValueError: no such fold.
@@ -81,19 +77,32 @@ def random(
     return Split("random", trained, validated, tested)
 
 
-def speaker(clips: Sequence[Clip], tested: str, *, validation: float = 0.1, seed: int = 0) -> Split:
+def speaker(clips: Sequence[Clip], tested: str) -> Split:
     """Test on one speaker, train on all others; validation is carved at random out of the latter.
 
     Raises:
-        ValueError: no clip of that speaker, or of any other.
+        CorpusError: no clip of that speaker, or of any other.
     """
-    test = tuple(clip for clip in clips if clip.speaker == tested)
-    rest = tuple(clip for clip in clips if clip.speaker != tested)
+    return held_out(clips, frozenset({tested}), tested)
+
+
+def held_out(
+    clips: Sequence[Clip], tested: frozenset[str], name: str, *, validation: float = 0.1
+) -> Split:
+    """Test on some speakers, train on all others; ``validation`` of the latter is carved out at random.
+
+    Raises:
+        CorpusError: no clip of those speakers, or of any other.
+    """
+    test = tuple(clip for clip in clips if clip.speaker in tested)
+    rest = tuple(clip for clip in clips if clip.speaker not in tested)
     if not test or not rest:
         known = ", ".join(sorted({clip.speaker for clip in clips}))
-        raise ValueError(f"cannot test on {tested!r} and train on others: speakers are {known}")
-    trained, validated = _stratified(rest, validation, np.random.default_rng(seed))
-    return Split(tested, trained, validated, test)
+        raise CorpusError(
+            f"cannot test on {', '.join(sorted(tested))} and train on others: speakers are {known}"
+        )
+    trained, validated = _stratified(rest, validation, np.random.default_rng(0))
+    return Split(name, trained, validated, test)
 
 
 def _speakers(actors: Sequence[int]) -> frozenset[str]:

@@ -1,9 +1,13 @@
 """Figures for a terminal."""
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rich.table import Table
 
+from training.protocols import Kind
+from training.recipe import Recipe
 from undertone.bundle import Metrics
 
 
@@ -15,9 +19,43 @@ def metrics_table(metrics: Metrics, emotions: Sequence[str]) -> Table:
         table.add_column(emotion, justify="right")
     table.add_column("recall", justify="right", style="bold")
     for emotion, row in zip(emotions, metrics.confusion, strict=True):
-        recall = metrics.per_class_recall[emotion]
-        table.add_row(emotion, *(str(count) for count in row), f"{recall:.3f}")
+        recall = metrics.per_class_recall.get(emotion)
+        shown = "-" if recall is None else f"{recall:.3f}"
+        table.add_row(emotion, *(str(count) for count in row), shown)
     return table
+
+
+_TESTED_ON: Final[Mapping[Kind, str]] = {
+    "random": "a random fifth of all clips",
+    "unseen": "unseen speakers",
+}
+
+
+def protocols_table(recipe: Recipe, measured: Mapping[Kind, Metrics]) -> Table:
+    """Both protocols side by side: what was measured under each, or the command that measures it."""
+    table = Table(title=f"{recipe.name} says that it reaches: {recipe.claim}", title_justify="left")
+    for heading in ("tested on", "accuracy", "UAR", "seeds", "clips"):
+        table.add_column(heading, justify="left" if heading == "tested on" else "right")
+    for kind, name in _TESTED_ON.items():
+        metrics = measured.get(kind)
+        if metrics is None:
+            option = " --protocol random" if kind == "random" else ""
+            table.add_row(name, f"not measured: undertone-train crossval {recipe.name}{option}")
+            continue
+        table.add_row(
+            name,
+            mean_and_sd(metrics.accuracy_per_seed),
+            mean_and_sd(metrics.uar_per_seed),
+            str(len(metrics.seeds)),
+            str(metrics.n_clips),
+        )
+    return table
+
+
+def mean_and_sd(values: Sequence[float]) -> str:
+    """The mean over seeds, and their sample SD where there are several."""
+    mean = f"{statistics.fmean(values):.3f}"
+    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 
 
 def _headline(metrics: Metrics) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from training import corpora, splits
+from training import corpora
 from training.corpora import Clip
 from training.errors import RunError
+from training.protocols import Kind, Protocol, protocol
 from training.recipe import Recipe, resolved
 from training.splits import Split
 
@@ -28,8 +29,11 @@ class Run:
     data: Path
     folder: Path
     """Where its results go."""
+    features: Path
+    """Where extracted features are kept."""
     revision: str
-    fold: int | None
+    kind: Kind
+    fold: str | None
     """None: everybody trains."""
     epochs: int | None = None
     """How many to train, where nobody is left to validate."""
@@ -38,7 +42,7 @@ class Run:
     def name(self) -> str:
         """What a person calls it."""
         side = "everybody" if self.fold is None else f"fold {self.fold}"
-        return f"{side}, seed {self.seed}"
+        return f"{self.recipe.name}, {side}, seed {self.seed}"
 
     @property
     def members(self) -> tuple["Member", ...]:
@@ -160,7 +164,13 @@ def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
     return tuple(clip for name in recipe.corpora for clip in corpora.read(name, data))
 
 
+def protocol_of(run: Run) -> Protocol:
+    """The protocol that a run is a part of; raises as `read_clips` and `protocol` do."""
+    return protocol(run.kind, run.recipe.corpora, read_clips(run.recipe, run.data))
+
+
 def split_of(run: Run) -> Split:
-    """Who trains, who validates and who tests in a run; raises as `read_clips` does."""
-    clips = read_clips(run.recipe, run.data)
-    return Split("everybody", clips, (), ()) if run.fold is None else splits.emobox(clips, run.fold)
+    """Who trains, who validates and who tests in a run; raises as `protocol_of` does."""
+    if run.fold is None:
+        return Split("everybody", read_clips(run.recipe, run.data), (), ())
+    return protocol_of(run).split(run.fold, run.seed)

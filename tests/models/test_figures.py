@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import crossval, predictions, ship
+from training import predictions, ship
+from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
 from training.evaluate import evaluate
 from training.splits import EMOBOX
 from undertone.bundle import find, open_bundle
@@ -17,8 +18,12 @@ BUNDLES = [open_bundle(path) for path in find(MODELS)]
 each_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda bundle: bundle.manifest.name)
 
 
-def read(bundle, name=crossval.PREDICTIONS):
-    return predictions.read(bundle.path / ship.CROSSVAL / name)
+def read(bundle, name=PREDICTIONS, kind="unseen"):
+    return predictions.read(bundle.path / EVIDENCE[kind] / name)
+
+
+def kinds(bundle):
+    return [kind for kind, folder in EVIDENCE.items() if (bundle.path / folder).is_dir()]
 
 
 def test_there_is_a_model_with_figures():
@@ -37,21 +42,44 @@ def test_every_metric_is_recomputed(bundle):
 
 @each_bundle
 def test_the_calibration_is_recomputed(bundle):
-    again = ship.calibrate(read(bundle, crossval.VALIDATION))
+    again = ship.calibrate(read(bundle, VALIDATION))
     assert_same(again.model_dump(), bundle.manifest.calibration.model_dump())
+
+
+TESTED = {
+    "ravdess/emobox-6fold": ({str(fold): actors for fold, actors in EMOBOX.items()}, 1440),
+    "ravdess+tess/emobox-6fold": ({str(fold): actors for fold, actors in EMOBOX.items()}, 1440),
+    "tess/speakers": ({"OAF": ("OAF",), "YAF": ("YAF",)}, 2800),
+}
 
 
 @each_bundle
 def test_every_clip_is_predicted_once_by_a_model_that_never_heard_its_speaker(bundle):
     table = read(bundle)
+    folds, n_clips = TESTED[table.protocol[0]]
     for seed in table.seeds:
         rows = table.of_seed(seed)
-        assert len(set(rows.file)) == len(rows) == 1440
-        for fold, actors in EMOBOX.items():
-            expected = {f"ravdess/{actor:02d}" for actor in actors}
-            assert set(rows.of_fold(str(fold)).speaker) == expected
-            validated = read(bundle, crossval.VALIDATION).of_seed(seed).of_fold(str(fold))
-            assert not set(validated.speaker) & expected
+        assert len(set(rows.file)) == len(rows) == n_clips
+        for fold, people in folds.items():
+            tested = set(rows.of_fold(fold).speaker)
+            assert {name.split("/")[1] for name in tested} == {
+                f"{person:02d}" if isinstance(person, int) else person for person in people
+            }
+            validated = read(bundle, VALIDATION).of_seed(seed).of_fold(fold)
+            assert validated.speaker
+            assert not set(validated.speaker) & tested
+
+
+@each_bundle
+def test_a_random_split_tests_a_fifth_and_validates_on_none_of_it(bundle):
+    if "random" not in kinds(bundle):
+        pytest.skip(f"{bundle.manifest.name} was not measured on a random split")
+    table = read(bundle, kind="random")
+    for seed in table.seeds:
+        tested, validated = table.of_seed(seed), read(bundle, VALIDATION, "random").of_seed(seed)
+        assert not set(tested.file) & set(validated.file)
+        assert len(set(tested.file)) == len(tested)
+        assert 2.4 < len(tested) / len(validated) < 2.6
 
 
 @each_bundle
@@ -66,12 +94,13 @@ def test_the_card_says_what_the_manifest_says(bundle):
 
 @each_bundle
 def test_the_runs_were_made_by_one_recipe(bundle):
-    runs = json.loads((bundle.path / ship.CROSSVAL / "runs.json").read_text())
-    table = read(bundle)
-    assert {(run["fold"], run["seed"]) for run in runs} == {
-        (fold, seed) for fold in EMOBOX for seed in table.seeds
-    }
-    assert {run["revision"] for run in runs} == set(table.revision)
+    for kind in kinds(bundle):
+        runs = json.loads((bundle.path / EVIDENCE[kind] / "runs.json").read_text())
+        table = read(bundle, kind=kind)
+        assert {(str(run["fold"]), run["seed"]) for run in runs} == {
+            (fold, seed) for fold in table.folds for seed in table.seeds
+        }
+        assert {run["revision"] for run in runs} == set(table.revision)
 
 
 def assert_same(again, claimed):

@@ -48,7 +48,7 @@ def trained(tmp_path_factory):
 @pytest.mark.slow
 def test_crossval_says_what_it_wrote(trained):
     root, printed = trained
-    folder = root / "runs" / "ravdess-conv-blstm"
+    folder = root / "runs" / "ravdess-conv-blstm" / "unseen"
     metrics = Metrics.model_validate_json((folder / "metrics.json").read_text())
     assert f"UAR {metrics.uar:.3f}" in printed
     table = predictions.read(folder / "predictions.csv")
@@ -93,7 +93,7 @@ def test_the_bundle_of_a_fold_gives_the_predictions_of_its_csv(trained):
 @pytest.mark.slow
 def test_what_is_finished_is_not_run_again(trained):
     root, printed = trained
-    folder = root / "runs" / "ravdess-conv-blstm"
+    folder = root / "runs" / "ravdess-conv-blstm" / "unseen"
     before = {path: path.stat().st_mtime_ns for path in folder.glob("fold-*/done.json")}
     where = ["--data", root / "data", "--out", root / "runs"]
     again = undertone_train("crossval", "ravdess-conv-blstm", *where, *settings()).stdout

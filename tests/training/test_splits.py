@@ -83,7 +83,7 @@ def test_speaker_against_speakers(clips):
     split = speaker(clips, "ravdess/07")
     assert {clip.speaker for clip in split.test} == {"ravdess/07"}
     assert "ravdess/07" not in {clip.speaker for clip in split.train + split.validation}
-    with pytest.raises(ValueError, match="cannot test on 'tess/OAF'"):
+    with pytest.raises(CorpusError, match="cannot test on tess/OAF"):
         speaker(clips, "tess/OAF")
 
 
