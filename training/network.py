@@ -5,14 +5,14 @@ of the training set, so that nothing outside the graph has to know them.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from training.recipe import ConvBlstm, Network
+from training.recipe import ConvBlstm, Network, Recurrent
 
 
 def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> keras.Model:
@@ -20,7 +20,14 @@ def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> k
     frames, width = features.shape[1:]
     inputs = keras.Input((frames, width), name="features")
     hidden = _normalisation(features)(inputs)
-    return keras.Model(inputs, _conv_blstm(network, hidden, n_emotions), name=network.kind)
+    match network:
+        case ConvBlstm():
+            logits = _conv_blstm(network, hidden, n_emotions)
+        case Recurrent():
+            logits = _recurrent(network, hidden, n_emotions)
+        case _:
+            assert_never(network)
+    return keras.Model(inputs, logits, name=network.kind)
 
 
 def average(members: Sequence[keras.Model]) -> keras.Model:
@@ -35,12 +42,15 @@ def average(members: Sequence[keras.Model]) -> keras.Model:
 
 
 def _normalisation(features: NDArray[np.float32]) -> keras.layers.Layer:
-    """Each column to mean 0 and variance 1 over the training set."""
-    columns = features.reshape(-1, features.shape[-1])
+    """Each column to mean 0 and variance 1 over the training set; each row, where there is one column.
+
+    A single column is a summary over time: its rows are features, each on a scale of its own.
+    """
+    over, axis = (0, (1, 2)) if features.shape[-1] == 1 else ((0, 1), -1)
     return layers.Normalization(
-        axis=-1,
-        mean=columns.mean(axis=0, dtype=np.float64).astype(np.float32),
-        variance=columns.var(axis=0, dtype=np.float64).astype(np.float32),
+        axis=axis,
+        mean=features.mean(axis=over, dtype=np.float64).astype(np.float32),
+        variance=features.var(axis=over, dtype=np.float64).astype(np.float32),
     )
 
 
@@ -56,6 +66,25 @@ def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
     hidden = layers.Dropout(network.dropout)(hidden)
     pooled = layers.Dropout(network.dropout)(_pool(hidden, network.attention))
     return layers.Dense(n_emotions, name="logits")(pooled)
+
+
+def _recurrent(network: Recurrent, hidden: Any, n_emotions: int) -> Any:
+    for filters in network.convolutions:
+        hidden = layers.Conv1D(filters, network.kernel_size, padding="same", activation="relu")(
+            hidden
+        )
+        hidden = layers.MaxPooling1D(2)(layers.BatchNormalization()(hidden))
+        hidden = layers.Dropout(network.dropout)(hidden)
+    for number, units in enumerate(network.lstm, start=1):
+        every = number < len(network.lstm) or network.pool == "mean"
+        hidden = layers.LSTM(units, return_sequences=every)(hidden)
+        hidden = layers.Dropout(network.dropout)(hidden)
+    if network.pool == "mean":
+        hidden = layers.GlobalAveragePooling1D()(hidden)
+    for units in network.dense:
+        hidden = layers.Dense(units, activation="relu")(hidden)
+        hidden = layers.Dropout(network.dropout)(hidden)
+    return layers.Dense(n_emotions, name="logits")(hidden)
 
 
 def _convolution(

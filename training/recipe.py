@@ -38,7 +38,25 @@ class ConvBlstm(_Frozen):
     """Before and after the pooling."""
 
 
-Network = ConvBlstm
+class Recurrent(_Frozen):
+    """LSTM layers one after another, after convolutions over time where there are any, then dense layers."""
+
+    kind: Literal["recurrent"] = "recurrent"
+    convolutions: tuple[PositiveInt, ...] = ()
+    """Filters of each convolution over time; each halves the number of frames."""
+    kernel_size: PositiveInt = 5
+    """Frames that a convolution sees."""
+    lstm: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (128,)
+    """Units of each layer."""
+    pool: Literal["last", "mean"] = "last"
+    """What of the last layer goes on: its last state, or the mean of all."""
+    dense: tuple[PositiveInt, ...] = ()
+    """Units of each layer between the LSTM and the logits."""
+    dropout: Share = 0.2
+    """After every layer."""
+
+
+Network = Annotated[ConvBlstm | Recurrent, Field(discriminator="kind")]
 
 
 class Augmentation(_Frozen):
@@ -63,17 +81,21 @@ class Augmentation(_Frozen):
 
 
 class Schedule(_Frozen):
-    """How the network is trained: AdamW, warmed up, then a cosine down to zero."""
+    """How the network is trained: warmed up, then a cosine down to zero."""
 
+    optimiser: Literal["adamw", "adam"] = "adamw"
     epochs: PositiveInt = 60
     batch_size: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
     warmup_epochs: Annotated[int, Field(ge=0)] = 3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    """Of AdamW (Loshchilov and Hutter 2019)."""
     clip_norm: PositiveFloat = 1.0
     label_smoothing: Share = 0.05
+    monitor: Literal["uar", "accuracy", "loss"] = "uar"
+    """What of the validation clips says which epoch is best."""
     patience: PositiveInt = 20
-    """Epochs without a better UAR on the validation speakers after which training stops."""
+    """Epochs without a better one after which training stops."""
 
 
 class Recipe(_Frozen):
@@ -84,7 +106,10 @@ class Recipe(_Frozen):
     """The name of the bundle that it makes."""
     version: str
     description: str
-    corpora: Annotated[tuple[Literal["ravdess", "tess"], ...], Field(min_length=1)]
+    corpora: Annotated[tuple[str, ...], Field(min_length=1)]
+    """``ravdess``, ``tess``, or the folder of a corpus of your own."""
+    claim: str = "-"
+    """What the system that the recipe was written after says that it reaches."""
     emotions: tuple[str, ...] = emotions.RAVDESS
     spec: Spec = Spec()
     network: Network = ConvBlstm()
