@@ -41,7 +41,11 @@ class Serving:
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
         self._batchers = {
-            name: Batcher(classifier.engine.infer, metrics.batch_rows.labels(name).observe)
+            name: Batcher(
+                classifier.engine.infer,
+                metrics.batch_rows.labels(name).observe,
+                metrics.queue_wait.labels(name).observe,
+            )
             for name, classifier in models.by_name.items()
         }
         for name, batcher in self._batchers.items():
