@@ -22,7 +22,7 @@ from rich.table import Table
 
 import undertone
 from undertone import audio
-from undertone.classifier import prepare
+from undertone.classifier import windows
 from undertone.features import features
 from undertone.preprocess import preprocess
 from undertone.spec import Chroma, LogMel, Mfcc, Rms, Spec, Zcr
@@ -65,7 +65,7 @@ def cases() -> dict[str, Callable[[], object]]:
     model = undertone.load(ROOT / "models" / "undertone-ravdess")
     data = CLIP.read_bytes()
     sound = audio.decode(data, model.spec.sr)
-    heard = prepare(sound, model.spec)
+    heard = windows(sound.samples, model.spec)
     samples = preprocess(sound.samples, EVERYTHING)
     batch = np.repeat(heard, 32, axis=0)
     return {
@@ -73,7 +73,7 @@ def cases() -> dict[str, Callable[[], object]]:
         "decode, librosa.load": lambda: librosa.load(CLIP, sr=model.spec.sr),
         "five features, undertone": lambda: features(samples, EVERYTHING),
         "five features, librosa one by one": lambda: one_by_one(samples),
-        "features of the model": lambda: prepare(sound, model.spec),
+        "features of the model": lambda: windows(sound.samples, model.spec),
         "network, 1 clip": lambda: model.engine.infer(heard),
         "network, 32 clips": lambda: model.engine.infer(batch),
         "all of predict": lambda: model.predict(data),

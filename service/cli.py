@@ -18,7 +18,7 @@ from undertone.errors import UndertoneError
 
 if TYPE_CHECKING:
     from service.settings import Settings
-    from undertone.classifier import Prediction
+    from undertone.prediction import Prediction
 
 # The features of a clip are a product of small matrices: spread over cores it takes longer, and the
 # cores are busy with other clips. NumPy reads this once, when it is imported.

@@ -48,8 +48,22 @@ class Metrics:
         )
         self.queue_length = Gauge(
             "undertone_queue_length",
-            "Requests that wait for the model.",
+            "Questions that wait for the model; a request or a stream has one at a time.",
             ["model"],
+            registry=self.registry,
+        )
+        self.queue_wait = Histogram(
+            "undertone_queue_wait_seconds",
+            "From a question to the batch that holds the first of it.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.streams = Gauge("undertone_streams_open", "Open streams.", registry=self.registry)
+        self.streams_closed = Counter(
+            "undertone_streams_closed",
+            "Streams that ended, by close code; 1005 and 1006 are clients that went.",
+            ["code"],
             registry=self.registry,
         )
 

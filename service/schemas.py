@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from undertone import emotions
 from undertone.bundle import Calibration, Corpus, Manifest, Metrics
-from undertone.classifier import Prediction
 from undertone.emotions import Sentiment
 from undertone.limits import Limits
 from undertone.pcm import ENCODINGS
+from undertone.prediction import Prediction
 from undertone.spec import Windows
 
 EXAMPLE: dict[str, Any] = json.loads((files("service") / "static/example.json").read_text())

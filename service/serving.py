@@ -1,7 +1,9 @@
 """From the bytes of an upload to a prediction, without HTTP: what runs where, how much at once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import numpy as np
@@ -13,13 +15,19 @@ from service.metrics import Metrics
 from service.models import Models
 from service.settings import Settings
 from undertone.audio import Audio, Limits, decode
-from undertone.classifier import Classifier, Prediction, Timing, conclude, prepare
+from undertone.classifier import Classifier
+from undertone.plan import Plan, make_plan, prepare
+from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
     audio: Audio
+    plan: Plan
     features: NDArray[np.float32]
     decode_ms: float
     features_ms: float
@@ -33,32 +41,53 @@ class Serving:
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
         self._batchers = {
-            name: Batcher(classifier.engine.infer, metrics.batch_rows.labels(name).observe)
+            name: Batcher(
+                classifier.engine.infer,
+                metrics.batch_rows.labels(name).observe,
+                metrics.queue_wait.labels(name).observe,
+            )
             for name, classifier in models.by_name.items()
         }
         for name, batcher in self._batchers.items():
             metrics.queue_length.labels(name).set_function(batcher.__len__)
 
-    async def predict(self, data: bytes | bytearray, classifier: Classifier) -> Prediction:
+    async def predict(
+        self, data: bytes | bytearray, classifier: Classifier, *, segments: bool = False
+    ) -> Prediction:
         """Hear the WAV file ``data``; cancel to let go of it.
 
         Raises:
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
         """
         started = time.perf_counter()
-        heard = await to_thread.run_sync(
-            _hear, data, classifier.spec, self.limits, limiter=self._decoders
-        )
-        asked = time.perf_counter()
-        probabilities = await self._batchers[classifier.manifest.name].infer(heard.features)
-        answered = time.perf_counter()
+        heard = await self._in_thread(_hear, data, classifier.spec, self.limits, segments)
+        return await self._answer(heard, classifier, started)
+
+    async def _answer(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
+        batcher = self._batchers[classifier.manifest.name]
+        features, features_ms, inference_s = heard.features, heard.features_ms, 0.0
+        answers = []
+        for number, spans in enumerate(heard.plan.batches):
+            if number:
+                begun = time.perf_counter()
+                samples = heard.audio.samples
+                features = await self._in_thread(prepare, samples, spans, classifier.spec)
+                features_ms += 1e3 * (time.perf_counter() - begun)
+            asked = time.perf_counter()
+            answers.append(await batcher.infer(features))
+            inference_s += time.perf_counter() - asked
         timing = Timing(
             decode=heard.decode_ms,
-            features=heard.features_ms,
-            inference=1e3 * (answered - asked),
-            total=1e3 * (answered - started),
+            features=features_ms,
+            inference=1e3 * inference_s,
+            total=1e3 * (time.perf_counter() - started),
         )
-        return conclude(classifier.manifest, heard.audio, probabilities, timing)
+        return heard.plan.conclude(classifier.manifest, heard.audio, answers, timing)
+
+    async def _in_thread(
+        self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
+    ) -> Result:
+        return await to_thread.run_sync(work, *arguments, limiter=self._decoders)
 
     def close(self) -> None:
         """End the models' threads."""
@@ -66,10 +95,12 @@ class Serving:
             batcher.close()
 
 
-def _hear(data: bytes | bytearray, spec: Spec, limits: Limits) -> _Heard:
+def _hear(data: bytes | bytearray, spec: Spec, limits: Limits, segments: bool) -> _Heard:
+    """What a clip needs before the network: all of it for most, the first batch of a long one."""
     started = time.perf_counter()
     audio = decode(data, spec.sr, limits)
     decoded = time.perf_counter()
-    features = prepare(audio, spec)
+    plan = make_plan(audio.samples, spec, segments=segments)
+    features = prepare(audio.samples, next(plan.batches, ()), spec)
     extracted = time.perf_counter()
-    return _Heard(audio, features, 1e3 * (decoded - started), 1e3 * (extracted - decoded))
+    return _Heard(audio, plan, features, 1e3 * (decoded - started), 1e3 * (extracted - decoded))

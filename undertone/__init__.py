@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from undertone.classifier import Classifier, Emotion, Prediction, load
+    from undertone.classifier import Classifier, load
     from undertone.errors import AudioError, BundleError, UndertoneError
+    from undertone.listener import Listener
+    from undertone.prediction import Emotion, Prediction, Segment
 
 __all__ = [
     "AudioError",
     "BundleError",
     "Classifier",
     "Emotion",
+    "Listener",
     "Prediction",
+    "Segment",
     "UndertoneError",
     "__version__",
     "load",
@@ -30,8 +34,10 @@ _HOMES = {
     "BundleError": "undertone.errors",
     "UndertoneError": "undertone.errors",
     "Classifier": "undertone.classifier",
-    "Emotion": "undertone.classifier",
-    "Prediction": "undertone.classifier",
+    "Emotion": "undertone.prediction",
+    "Listener": "undertone.listener",
+    "Prediction": "undertone.prediction",
+    "Segment": "undertone.prediction",
     "load": "undertone.classifier",
 }
 

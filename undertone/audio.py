@@ -1,48 +1,54 @@
 """Bytes, a file or an array -> mono float32 at the model's rate; the only door for sound.
 
-Down-mix is the mean over channels, unless they cancel each other. Resampling is soxr's "HQ" (linear
-phase, 20-bit), and nothing where the rates agree already. What comes out is finite, long enough and
+Down-mix is the mean over channels, unless they cancel each other; resampling is that of
+`undertone.resample`. Both go block by block, so that a long recording costs little more memory than
+what comes out of it, which is finite, long enough and
 not silent; whatever else is wrong was refused with an `undertone.errors.AudioError`.
 """
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from undertone import foreign, pcm, wav
-from undertone.errors import AudioTooShort, NoSpeech, NotFinite, UnsupportedAudio
+from undertone.errors import AudioTooShort, NoSpeech, UnsupportedAudio, UnusableAudio
 from undertone.limits import Limits, check_duration, check_format, check_size
 from undertone.pcm import Encoding
+from undertone.resample import Resampler
+from undertone.survey import Survey
 from undertone.wav import Notice
 
-__all__ = ["Audio", "Limits", "Notice", "check_usable", "decode", "from_array", "read"]
+__all__ = [
+    "Audio",
+    "Limits",
+    "Notice",
+    "check_usable",
+    "decode",
+    "decode_channels",
+    "from_array",
+    "read",
+]
 
 SILENCE: Final = 1e-4
 """Half the distance from trough to peak, of full scale: -80 dB. An offset (A-law's silence is one)
 is no sound."""
 
-LARGEST: Final = 2.0**32
-"""Float samples may exceed full scale, even hold unscaled integers; beyond this they are garbage,
-and their squares would overflow."""
-
-CLIPPED_LEVEL: Final = 0.98
-"""G.711 and 8-bit recordings clip a little below 1."""
-
-CLIPPED_SHARE: Final = 0.001
-CANCELLED_SHARE: Final = 0.01
-
-_ARRAY_ENCODINGS: Final[dict[str, Encoding]] = {
+ARRAY_ENCODINGS: Final[dict[str, Encoding]] = {
     "uint8": "pcm_u8",
     "int16": "pcm_s16",
     "int32": "pcm_s32",
     "float32": "float32",
     "float64": "float64",
 }
+
+
+BLOCK: Final = 2**18
+"""Samples, of all channels, that are held as floats at a time: a clip is one block, ten minutes are many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +87,29 @@ def decode(data: bytes | bytearray | memoryview, sr: int, limits: Limits | None 
         MalformedAudio, UnsupportedAudio, AudioTooLarge, AudioTooLong: it cannot be read.
         AudioTooShort, NoSpeech, NotFinite: it was read and is of no use.
     """
+    return _conform(_wav_source(data, limits or Limits()), sr, limits or Limits())
+
+
+def decode_channels(
+    data: bytes | bytearray | memoryview, sr: int, limits: Limits | None = None
+) -> tuple[Audio | UnusableAudio, ...]:
+    """Each channel of a WAV file for itself, as a model hears it: a call, recorded in stereo.
+
+    Args:
+        data: the whole file.
+        sr: the model's rate, in Hz.
+        limits: what it has to keep within; the defaults of `Limits` where left out.
+
+    Returns:
+        The channels in order. One in which there is nothing to hear is the error that says so.
+
+    Raises:
+        MalformedAudio, UnsupportedAudio, AudioTooLarge, AudioTooLong: it cannot be read.
+        NotFinite: it holds samples that are no numbers.
+    """
     limits = limits or Limits()
-    info = wav.parse(data, limits)
-    samples = wav.samples(data, info)
-    return _conform(samples, info.sample_rate, info.encoding, sr, limits, info.warnings)
+    source = _wav_source(data, limits)
+    return tuple(_channel(source, channel, sr, limits) for channel in range(source.channels))
 
 
 def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) -> Audio:
@@ -108,7 +133,7 @@ def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) ->
             check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
             return decode(data, sr, limits)
     samples, sample_rate, encoding = foreign.decode_file(path, limits=limits)
-    return _conform(samples, sample_rate, encoding, sr, limits)
+    return _conform(_array_source(samples, "float32", sample_rate, encoding), sr, limits)
 
 
 def from_array(
@@ -128,18 +153,18 @@ def from_array(
         AudioTooLong, AudioTooShort, NoSpeech, NotFinite: as for `decode`.
     """
     limits = limits or Limits()
-    encoding = _ARRAY_ENCODINGS.get(samples.dtype.name)
+    encoding = ARRAY_ENCODINGS.get(samples.dtype.name)
     if encoding is None or samples.ndim not in (1, 2):
         raise UnsupportedAudio(
             f"An array of {samples.dtype.name} with {samples.ndim} dimensions is not taken; "
-            f"pass [n] or [n, channels] of {', '.join(_ARRAY_ENCODINGS)}.",
+            f"pass [n] or [n, channels] of {', '.join(ARRAY_ENCODINGS)}.",
             received={"dtype": samples.dtype.name, "shape": list(samples.shape)},
-            allowed={"dtype": list(_ARRAY_ENCODINGS), "dimensions": [1, 2]},
+            allowed={"dtype": list(ARRAY_ENCODINGS), "dimensions": [1, 2]},
         )
     frames = samples[:, np.newaxis] if samples.ndim == 1 else samples
     check_format(sample_rate, frames.shape[1], limits)
     check_duration(len(frames) / sample_rate, limits)
-    return _conform(pcm.to_float(frames, encoding), sample_rate, encoding, sr, limits)
+    return _conform(_array_source(frames, encoding, sample_rate, encoding), sr, limits)
 
 
 def check_usable(audio: Audio, limits: Limits | None = None) -> None:
@@ -149,15 +174,25 @@ def check_usable(audio: Audio, limits: Limits | None = None) -> None:
         AudioTooShort: it lasts less than ``limits.min_duration_s``.
         NoSpeech: it is silent: from trough to peak, it spans less than twice `SILENCE`.
     """
-    limits = limits or Limits()
-    if not audio.samples.size or audio.duration_s < limits.min_duration_s:
+    amplitude = float(np.ptp(audio.samples)) / 2 if audio.samples.size else 0.0
+    require_sound(audio.duration_s, amplitude, limits or Limits())
+
+
+def require_sound(duration_s: float, amplitude: float, limits: Limits) -> None:
+    """Refuse a recording that is shorter than allowed (`AudioTooShort`) or silent (`NoSpeech`).
+
+    Args:
+        duration_s: how long it lasts, in seconds.
+        amplitude: half the distance from trough to peak; 1.0 is full scale.
+        limits: how short it may be.
+    """
+    if not duration_s or duration_s < limits.min_duration_s:
         raise AudioTooShort(
-            f"The recording lasts {audio.duration_s * 1000:.0f} ms; "
+            f"The recording lasts {duration_s * 1000:.0f} ms; "
             f"at least {limits.min_duration_s * 1000:.0f} ms are needed.",
-            received={"duration_s": round(audio.duration_s, 4)},
+            received={"duration_s": round(duration_s, 4)},
             allowed={"min_duration_s": limits.min_duration_s},
         )
-    amplitude = float(np.ptp(audio.samples)) / 2
     if amplitude < SILENCE:
         raise NoSpeech(
             "The recording is silent. Check the microphone, or that the right file was sent.",
@@ -166,60 +201,89 @@ def check_usable(audio: Audio, limits: Limits | None = None) -> None:
         )
 
 
-def _conform(
-    samples: NDArray[np.float32],
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A recording before it is mixed and resampled; its samples are made block by block, each time."""
+
+    blocks: Callable[[], Iterable[NDArray[np.float32]]]
+    """float32[m, channels] each."""
+    n_frames: int
+    sample_rate: int
+    channels: int
+    encoding: str
+    warnings: tuple[Notice, ...] = ()
+
+
+def _wav_source(data: bytes | bytearray | memoryview, limits: Limits) -> _Source:
+    info = wav.parse(data, limits)
+    return _array_source(
+        wav.stored(data, info), info.encoding, info.sample_rate, info.encoding, info.warnings
+    )
+
+
+def _array_source(
+    frames: NDArray[Any],
+    stored: Encoding,
     sample_rate: int,
     encoding: str,
-    sr: int,
-    limits: Limits,
     warnings: tuple[Notice, ...] = (),
-) -> Audio:
-    """The one way from float32[n, channels] to an `Audio`, whatever the source was."""
-    low, high = (float(samples.min()), float(samples.max())) if samples.size else (0.0, 0.0)
-    if not (low > -LARGEST and high < LARGEST):  # NaN, which min and max hand on, is neither
-        raise NotFinite(
-            "The recording holds samples that are NaN, infinite or absurdly large. "
-            "Export it again, as 16-bit PCM.",
-            allowed={"max_absolute_value": LARGEST},
-        )
-    mono, cancelled = _down_mix(samples)
-    if cancelled:
-        warnings += (cancelled,)
-    if max(-low, high) >= CLIPPED_LEVEL:
-        # Clipping leaves flat tops: the very same extreme value again and again.
-        edges = [edge for edge in (low, high) if abs(edge) >= CLIPPED_LEVEL]
-        share = sum(np.count_nonzero(samples == edge) for edge in edges) / samples.size
-        if share > CLIPPED_SHARE:
-            detail = f"{share:.1%} of the samples are at full scale: it was recorded too loud."
-            warnings += (Notice("clipped", detail),)
-    if sample_rate != sr:
-        mono = soxr.resample(mono, sample_rate, sr, "HQ")
-    audio = Audio(
-        samples=mono,
-        sr=sr,
-        duration_s=len(samples) / sample_rate,
-        sample_rate=sample_rate,
-        channels=samples.shape[1],
-        encoding=encoding,
-        warnings=warnings,
+) -> _Source:
+    """Frames ``[n, channels]`` as they are stored: nothing is converted before it is needed."""
+    n_frames, channels = frames.shape
+    step = max(1, BLOCK // channels)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for start in range(0, n_frames, step):
+            yield pcm.to_float(frames[start : start + step], stored)
+
+    # What fits into one block is converted once, and not again for the second look.
+    whole = list(blocks()) if n_frames <= step else None
+    return _Source(
+        blocks if whole is None else lambda: whole,
+        n_frames,
+        sample_rate,
+        channels,
+        encoding,
+        warnings,
     )
+
+
+def _conform(source: _Source, sr: int, limits: Limits) -> Audio:
+    """The one way from a recording to an `Audio`, whatever the source was."""
+    survey = Survey(source.channels)
+    for frames in source.blocks():
+        survey.add(frames)
+    mono = map(survey.mix, source.blocks())
+    audio = _audio(source, mono, sr, survey.warnings)
     check_usable(audio, limits)
     return audio
 
 
-def _down_mix(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], Notice | None]:
-    """The mean of float32[n, channels] over channels, or the loudest one where they cancel."""
-    channels = samples.shape[1]
-    if channels == 1:
-        return samples[:, 0], None
-    mono = samples[:, 0].copy()
-    for channel in range(1, channels):  # column by column: 40 times faster than mean(axis=1)
-        mono += samples[:, channel]
-    mono *= np.float32(1 / channels)
-    energies = [float(np.dot(samples[:, c], samples[:, c])) for c in range(channels)]
-    if np.dot(mono, mono) >= CANCELLED_SHARE * sum(energies) / channels:
-        return mono, None
-    notice = Notice(
-        "phase_inverted", "The channels cancel each other; the loudest one was used alone."
+def _channel(source: _Source, channel: int, sr: int, limits: Limits) -> Audio | UnusableAudio:
+    survey = Survey(1)
+    for frames in source.blocks():
+        survey.add(frames[:, channel : channel + 1])
+    mono = (frames[:, channel] for frames in source.blocks())
+    audio = _audio(source, mono, sr, survey.warnings)
+    try:
+        check_usable(audio, limits)
+    except UnusableAudio as error:
+        return error
+    return audio
+
+
+def _audio(
+    source: _Source, mono: Iterable[NDArray[np.float32]], sr: int, warnings: tuple[Notice, ...]
+) -> Audio:
+    resampler = Resampler(source.sample_rate, sr)
+    parts = [resampler.push(block) for block in mono]
+    parts.append(resampler.finish())
+    return Audio(
+        samples=np.concatenate(parts),
+        sr=sr,
+        duration_s=source.n_frames / source.sample_rate,
+        sample_rate=source.sample_rate,
+        channels=source.channels,
+        encoding=source.encoding,
+        warnings=source.warnings + warnings,
     )
-    return samples[:, int(np.argmax(energies))].copy(), notice

@@ -5,6 +5,7 @@ tests hold them to librosa's own output. What differs is the cost: the transform
 float32, and windows and filter banks are made once for each spec.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import assert_never
@@ -49,6 +50,12 @@ def extract(samples: Samples, spec: Spec) -> Matrix:
     """
     matrix = features(preprocess(samples, spec), spec)
     return matrix.mean(axis=0, dtype=np.float32)[:, None] if spec.summary == "mean" else matrix
+
+
+def extract_all(windows: Iterable[Samples], spec: Spec) -> NDArray[np.float32]:
+    """Several sounds at ``spec.sr`` to ``float32[n, spec.frames, spec.width]``; ``n`` may be 0."""
+    matrices = [extract(samples, spec) for samples in windows]
+    return np.stack(matrices) if matrices else np.zeros((0, spec.frames, spec.width), np.float32)
 
 
 def features(samples: Samples, spec: Spec) -> Matrix:

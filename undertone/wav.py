@@ -8,7 +8,7 @@ at nothing but headers; sample memory is taken by `samples`, after every limit w
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,10 +169,22 @@ def samples(data: bytes | bytearray | memoryview, info: WavInfo) -> NDArray[np.f
     Returns:
         float32[n_frames, channels], a new array; integer encodings in [-1, 1), see `undertone.pcm`.
     """
-    raw = np.frombuffer(
-        data, pcm.DTYPE[info.encoding], info.n_frames * info.channels, info.data_offset
-    )
-    return pcm.to_float(raw, info.encoding).reshape(info.n_frames, info.channels)
+    return pcm.to_float(stored(data, info), info.encoding)
+
+
+def stored(data: bytes | bytearray | memoryview, info: WavInfo) -> NDArray[Any]:
+    """The samples as they lie in a WAV file, for `undertone.pcm.to_float`: a view, nothing is copied.
+
+    Args:
+        data: the whole file.
+        info: what `parse` said of it.
+
+    Returns:
+        [n_frames, channels], of the dtype in `undertone.pcm.DTYPE`.
+    """
+    count = info.n_frames * info.channels
+    raw = np.frombuffer(data, pcm.DTYPE[info.encoding], count, info.data_offset)
+    return raw.reshape(info.n_frames, info.channels)
 
 
 def encode(

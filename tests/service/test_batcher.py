@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from service.batcher import MAX_ROWS, Batcher, Rows
+from service.errors import Overloaded
 
 
 class Engine:
@@ -12,12 +13,14 @@ class Engine:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.values: list[set[float]] = []
         self.free = threading.Event()
         self.free.set()
 
     def infer(self, features: Rows) -> Rows:
         assert self.free.wait(30)
         self.batches.append(len(features))
+        self.values.append(set(features[:, 0, 0].tolist()))
         if np.isnan(features).any():
             raise ArithmeticError("not a number")
         return features.sum(axis=(1, 2))[:, np.newaxis]
@@ -84,7 +87,76 @@ def test_a_batch_is_not_filled_beyond_what_the_engine_takes_at_once():
         answers = await asyncio.gather(*tasks)
         assert [len(answer) for answer in answers] == [1, MAX_ROWS - 1, 2, MAX_ROWS + 8, 1]
 
-    assert run(scenario).batches == [1, MAX_ROWS - 1, 2, MAX_ROWS + 8, 1]
+    assert run(scenario).batches == [1, MAX_ROWS, MAX_ROWS, 10]
+
+
+def test_a_long_question_holds_a_short_one_up_for_one_batch_at_most():
+    async def scenario(batcher, engine):
+        engine.free.clear()
+        (long,) = await ask(batcher, rows(5 * MAX_ROWS, 2))
+        other, short = await ask(batcher, rows(3 * MAX_ROWS, 3), rows(1, 4))
+        engine.free.set()
+        assert (await short).tolist() == [[24.0]]
+        assert (await long).tolist() == [[12.0]] * 5 * MAX_ROWS
+        assert (await other).tolist() == [[18.0]] * 3 * MAX_ROWS
+
+    engine = run(scenario)
+    assert engine.values[:3] == [{2.0}, {2.0, 3.0, 4.0}, {2.0, 3.0}]
+    assert engine.batches == [MAX_ROWS] * 8 + [1]
+
+
+def test_what_waits_when_it_ends_is_withdrawn():
+    async def main():
+        engine = Engine()
+        engine.free.clear()
+        batcher = Batcher(engine.infer)
+        tasks = await ask(batcher, rows(1), rows(1))
+        batcher.close()
+        engine.free.set()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(done[0]) == 1
+        assert isinstance(done[1], asyncio.CancelledError)
+
+    asyncio.run(main())
+
+
+def test_more_questions_than_rows_are_answered_in_turn():
+    async def scenario(batcher, engine):
+        engine.free.clear()
+        tasks = await ask(batcher, *[rows(2, value) for value in range(MAX_ROWS + 8)])
+        engine.free.set()
+        for value, answer in enumerate(await asyncio.gather(*tasks)):
+            assert answer.tolist() == [[6.0 * value]] * 2
+
+    assert sum(run(scenario).batches) == 2 * (MAX_ROWS + 8)
+
+
+def test_the_queue_is_bounded(monkeypatch):
+    monkeypatch.setattr("service.batcher.MAX_WAITING", 2)
+
+    async def scenario(batcher, engine):
+        engine.free.clear()
+        tasks = await ask(batcher, rows(1), rows(1), rows(1))
+        with pytest.raises(Overloaded):
+            await batcher.infer(rows(1))
+        engine.free.set()
+        await asyncio.gather(*tasks)
+
+    run(scenario)
+
+
+def test_batches_and_waits_are_told():
+    told = {"batches": [], "waits": []}
+
+    async def main():
+        batcher = Batcher(Engine().infer, told["batches"].append, told["waits"].append)
+        await batcher.infer(rows(MAX_ROWS + 1))
+        batcher.close()
+
+    asyncio.run(main())
+    assert told["batches"] == [MAX_ROWS, 1]
+    assert len(told["waits"]) == 1
+    assert told["waits"][0] >= 0
 
 
 def test_a_withdrawn_question_is_not_computed():

@@ -3,10 +3,8 @@ import pytest
 
 import undertone
 from undertone import audio
-from undertone.classifier import window_starts, windows
+from undertone.classifier import windows
 from undertone.errors import AudioTooShort, NoSpeech
-from undertone.features import extract
-from undertone.spec import Spec
 
 
 @pytest.fixture(scope="module")
@@ -60,27 +58,6 @@ def test_the_size_of_a_batch_changes_nothing(model, n):
     alone = np.concatenate([model.engine.infer(row[None]) for row in features])
     assert together.shape == (n, len(model.manifest.emotions))
     np.testing.assert_allclose(together, alone, atol=1e-5)
-
-
-def test_a_clip_of_one_pass_is_one_window():
-    spec = Spec()
-    assert window_starts(round(6.0 * spec.sr), spec) == (0,)
-
-
-def test_windows_cover_a_long_clip_to_its_end():
-    spec = Spec()
-    n_samples = round(7.6 * spec.sr)
-    starts = window_starts(n_samples, spec)
-    assert starts == [0, 16_000, 32_000, 48_000, 64_000, n_samples - 48_000]
-    samples = np.random.default_rng(0).normal(size=n_samples).astype(np.float32)
-    heard = windows(samples, spec)
-    assert heard.shape == (6, spec.frames, spec.width)
-    np.testing.assert_array_equal(heard[-1], extract(samples[-48_000:], spec))
-
-
-def test_a_remainder_moves_the_last_window_and_adds_none():
-    spec = Spec()
-    assert window_starts(round(6.0 * spec.sr) + 1, spec) == [0, 16_000, 32_000, 48_001]
 
 
 def test_silence_in_a_long_clip_gets_no_vote(model, hello):

@@ -1,0 +1,271 @@
+"""Listening while somebody speaks: sound in, block by block; a segment out for each window.
+
+`Listener` is for programs that hold a model themselves; `Ear` is all of it but the network, for those
+that put their questions to a queue, as the service does. What comes out at the end is what
+`undertone.Classifier.predict` makes of the same samples with ``segments=True``.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertone.audio import ARRAY_ENCODINGS, Audio, require_sound
+from undertone.errors import UnsupportedAudio
+from undertone.features import extract_all
+from undertone.limits import Limits, check_duration, check_format
+from undertone.pauses import Pauses
+from undertone.pcm import to_float
+from undertone.prediction import Prediction, Segment, Timing, conclude, segment
+from undertone.resample import Resampler
+from undertone.survey import Survey
+from undertone.timeline import Grid, Reel, Span
+
+if TYPE_CHECKING:
+    from undertone.bundle import Manifest
+    from undertone.classifier import Classifier
+    from undertone.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """A window that is complete.
+
+    Attributes:
+        span: where it lies, in samples at the spec's rate.
+        samples: float32[n], its sound.
+        reason: why no emotion can be heard in it; None where the network is to be asked.
+        shown: whether it becomes a segment, or is asked for the answer to the whole alone.
+    """
+
+    span: Span
+    samples: NDArray[np.float32]
+    reason: str | None
+    shown: bool = True
+
+
+class Ear:
+    """One voice, as it comes in: resampled by one stateful resampler, cut into windows.
+
+    Holds no more sound than the spec's ``clip_s``. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self, manifest: "Manifest", sample_rate: int, limits: Limits | None = None
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            manifest: of the model that is to be asked.
+            sample_rate: of what will be pushed, in Hz.
+            limits: what the whole has to keep within; the defaults of `Limits` where left out.
+
+        Raises:
+            UnsupportedAudio: ``sample_rate`` is outside the limits.
+        """
+        self._limits = limits or Limits()
+        check_format(sample_rate, 1, self._limits)
+        self.manifest = manifest
+        self._sample_rate = sample_rate
+        self._resampler = Resampler(sample_rate, manifest.spec.sr)
+        self._grid = Grid.of(manifest.spec)
+        self._reel = Reel(self._grid)
+        self._pauses = Pauses()
+        self._survey = Survey(1)
+        self._encoding = "pcm_s16"
+        self._low = self._high = 0.0
+        self._segments: list[Segment] = []
+        self._answers: dict[Span, NDArray[np.float32]] = {}
+
+    @property
+    def spec(self) -> "Spec":
+        """What the model hears."""
+        return self.manifest.spec
+
+    @property
+    def window_s(self) -> float:
+        """How much of the sound before its end a window holds, in seconds."""
+        return self._grid.length / self.spec.sr
+
+    @property
+    def hop_s(self) -> float:
+        """How far apart the ends of two windows are, in seconds."""
+        return self._grid.hop / self.spec.sr
+
+    @property
+    def duration_s(self) -> float:
+        """How much was pushed, in seconds."""
+        return self._survey.n_frames / self._sample_rate
+
+    def push(self, samples: NDArray[Any]) -> list[Question]:
+        """The next samples; the windows that they complete.
+
+        Args:
+            samples: ``[n]``, as `undertone.audio.from_array` takes them, but of one channel.
+
+        Raises:
+            UnsupportedAudio: another dtype or shape.
+            AudioTooLong: the whole is longer than the limits allow.
+            NotFinite: there are samples that are no numbers.
+        """
+        encoding = ARRAY_ENCODINGS.get(samples.dtype.name)
+        if encoding is None or samples.ndim != 1:
+            raise UnsupportedAudio(
+                f"A block of {samples.dtype.name} with {samples.ndim} dimensions is not taken; "
+                f"pass [n] of {', '.join(ARRAY_ENCODINGS)}.",
+                received={"dtype": samples.dtype.name, "shape": list(samples.shape)},
+                allowed={"dtype": list(ARRAY_ENCODINGS), "dimensions": [1]},
+            )
+        check_duration(self.duration_s + samples.size / self._sample_rate, self._limits)
+        self._encoding = encoding
+        block = to_float(samples, encoding)
+        self._survey.add(block[:, np.newaxis])
+        return self._questions(self._resampler.push(block))
+
+    def finish(self) -> list[Question]:
+        """What the end of the sound adds; nothing may be pushed afterwards.
+
+        Raises:
+            AudioTooShort, NoSpeech: there is nothing in the whole of it to hear an emotion in.
+        """
+        questions = self._questions(self._resampler.finish())
+        require_sound(self.duration_s, (self._high - self._low) / 2, self._limits)
+        n_samples = self._reel.n_samples
+        last = self._grid.last(n_samples)
+        if last is not None:
+            questions.append(self._question(last, self._reel.cut(last)))
+        whole = Span(0, n_samples)
+        if n_samples <= self._grid.clip and not (last == whole and questions[-1].reason is None):
+            questions.append(Question(whole, self._reel.cut(whole), None, shown=False))
+        return questions
+
+    def features(self, questions: Sequence[Question]) -> NDArray[np.float32]:
+        """``float32[n, frames, width]``: what to ask the network about the ``n`` without a reason."""
+        return extract_all((each.samples for each in questions if not each.reason), self.spec)
+
+    def take(
+        self, questions: Sequence[Question], probabilities: NDArray[np.float32]
+    ) -> tuple[Segment, ...]:
+        """The segments that follow from the answers, ``float32[n, emotions]``, to `features`."""
+        answers = iter(probabilities)
+        segments = []
+        for question in questions:
+            answer = None if question.reason else next(answers)
+            if answer is not None:
+                self._answers[question.span] = answer
+            if question.shown:
+                segments.append(segment(self.manifest, question.span, answer, question.reason))
+        self._segments += segments
+        return tuple(segments)
+
+    def conclude(self, timing: Timing) -> Prediction:
+        """The answer for the whole, after `finish` and once all its questions were taken.
+
+        Its ``audio`` has no samples: they were not kept.
+
+        Raises:
+            NoSpeech: no window of it was heard.
+        """
+        n_samples = self._reel.n_samples
+        votes = [row for span, row in self._answers.items() if self._grid.votes(span, n_samples)]
+        audio = Audio(
+            samples=np.zeros(0, np.float32),
+            sr=self.spec.sr,
+            duration_s=self.duration_s,
+            sample_rate=self._sample_rate,
+            channels=1,
+            encoding=self._encoding,
+            warnings=self._survey.warnings,
+        )
+        return conclude(self.manifest, audio, votes, timing, tuple(self._segments))
+
+    def _questions(self, block: NDArray[np.float32]) -> list[Question]:
+        if block.size:
+            self._low = min(self._low, float(block.min()))
+            self._high = max(self._high, float(block.max()))
+        return [self._question(span, samples) for span, samples in self._reel.push(block)]
+
+    def _question(self, span: Span, samples: NDArray[np.float32]) -> Question:
+        return Question(span, samples, self._pauses.reason(samples))
+
+
+class Listener:
+    """A model that hears one voice while it speaks.
+
+    >>> listener = model.listen(sr=48_000)  # doctest: +SKIP
+    >>> for block in microphone:  # int16[n] or float32[n], of any length
+    ...     for segment in listener.push(block):
+    ...         print(segment.end, segment.label, segment.score)
+    >>> listener.finish().label
+    'neutral'
+
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, classifier: "Classifier", sr: int, limits: Limits | None = None) -> None:
+        """Begin to listen; `undertone.Classifier.listen` does it.
+
+        Args:
+            classifier: the model.
+            sr: the rate of what will be pushed, in Hz.
+            limits: what the whole has to keep within; the defaults of `Limits` where left out.
+
+        Raises:
+            UnsupportedAudio: ``sr`` is outside the limits.
+        """
+        self._engine = classifier.engine
+        self._ear = Ear(classifier.manifest, sr, limits)
+        self._features_s = self._inference_s = 0.0
+
+    @property
+    def window_s(self) -> float:
+        """How much of the sound before its end a segment is about, in seconds."""
+        return self._ear.window_s
+
+    @property
+    def hop_s(self) -> float:
+        """How far apart the ends of two segments are, in seconds."""
+        return self._ear.hop_s
+
+    def push(self, samples: NDArray[Any]) -> tuple[Segment, ...]:
+        """The next samples of the sound, ``[n]``, of any length; the segments that they complete.
+
+        Args:
+            samples: float32 or float64 (1.0 is full scale), int16, int32 or uint8; one channel.
+
+        Returns:
+            One segment for every ``hop_s`` seconds that are now complete; often none.
+
+        Raises:
+            UnsupportedAudio: another dtype or shape.
+            AudioTooLong: the whole is longer than the limits allow.
+            NotFinite: there are samples that are no numbers.
+        """
+        return self._hear(self._ear.push(samples))
+
+    def finish(self) -> Prediction:
+        """The answer for the whole, with all segments; nothing may be pushed afterwards.
+
+        It is what `Classifier.predict` answers for the same samples with ``segments=True``, but that
+        its ``audio.samples`` are empty. The end may complete one more segment, the last of them.
+
+        Raises:
+            AudioTooShort, NoSpeech: there is nothing in the whole of it to hear an emotion in.
+        """
+        self._hear(self._ear.finish())
+        features, inference = 1e3 * self._features_s, 1e3 * self._inference_s
+        return self._ear.conclude(Timing(0.0, features, inference, features + inference))
+
+    def _hear(self, questions: list[Question]) -> tuple[Segment, ...]:
+        if not questions:
+            return ()
+        started = time.perf_counter()
+        features = self._ear.features(questions)
+        extracted = time.perf_counter()
+        answers = self._engine.infer(features) if len(features) else features[:, 0]
+        self._features_s += extracted - started
+        self._inference_s += time.perf_counter() - extracted
+        return self._ear.take(questions, answers)
