@@ -32,12 +32,8 @@ class Serving:
         self.models = models
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
-        self._batchers = {
-            name: Batcher(classifier.engine.infer, metrics.batch_rows.labels(name).observe)
-            for name, classifier in models.by_name.items()
-        }
-        for name, batcher in self._batchers.items():
-            metrics.queue_length.labels(name).set_function(batcher.__len__)
+        self._metrics = metrics
+        self._batchers: dict[str, Batcher] = {}
 
     async def predict(self, data: bytes | bytearray, classifier: Classifier) -> Prediction:
         """Hear the WAV file ``data``; cancel to let go of it.
@@ -50,7 +46,7 @@ class Serving:
             _hear, data, classifier.spec, self.limits, limiter=self._decoders
         )
         asked = time.perf_counter()
-        probabilities = await self._batchers[classifier.manifest.name].infer(heard.features)
+        probabilities = await self._batcher(classifier).infer(heard.features)
         answered = time.perf_counter()
         timing = Timing(
             decode=heard.decode_ms,
@@ -59,6 +55,17 @@ class Serving:
             total=1e3 * (answered - started),
         )
         return conclude(classifier.manifest, heard.audio, probabilities, timing)
+
+    def _batcher(self, classifier: Classifier) -> Batcher:
+        """The queue of a model, made when the model is first asked."""
+        name = classifier.manifest.name
+        if name not in self._batchers:
+            batcher = Batcher(
+                classifier.engine.infer, self._metrics.batch_rows.labels(name).observe
+            )
+            self._metrics.queue_length.labels(name).set_function(batcher.__len__)
+            self._batchers[name] = batcher
+        return self._batchers[name]
 
     def close(self) -> None:
         """End the models' threads."""
