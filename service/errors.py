@@ -8,7 +8,8 @@ UndertoneError
     ├── UploadStalled         the client stopped sending
     ├── ClientGone            the client did not wait for the answer
     ├── Overloaded            as many requests as are allowed are under way
-    └── NotReady              no model is loaded, yet or any more
+    ├── NotReady              no model is loaded, yet or any more
+    └── ModelUnavailable      the model that was asked for did not pass its check
 """
 
 from undertone.errors import UndertoneError
@@ -58,3 +59,9 @@ class NotReady(ServiceError):
     """No model is loaded, yet or any more."""
 
     code = "not_ready"
+
+
+class ModelUnavailable(ServiceError):
+    """The model that was asked for did not pass its check."""
+
+    code = "model_unavailable"

@@ -26,20 +26,29 @@ router = APIRouter()
 @router.get("/models", summary="All models", tags=["models"], responses=responses("not_ready"))
 async def models(serving: ServingNow) -> ModelsReply:
     """The models that can be asked for."""
-    replies = [await model(name, serving) for name in sorted(serving.models.by_name)]
-    return ModelsReply(default=serving.models.default, models=tuple(replies))
+    replies = [await model(name, serving) for name in serving.models.manifests]
+    return ModelsReply(
+        default=serving.models.default,
+        models=tuple(replies),
+        unavailable=serving.models.unavailable,
+    )
 
 
 @router.get(
     "/models/{name}",
     summary="One model",
     tags=["models"],
-    responses=responses("model_not_found", "not_ready"),
+    responses=responses("model_not_found", "not_ready", "model_unavailable"),
 )
 async def model(name: str, serving: ServingNow) -> ModelReply:
     """What one model tells apart, how well, from what it learnt, and under which licence."""
-    manifest = serving.models.get(name).manifest
-    return ModelReply.of(manifest, serving.limits, default=name == serving.models.default)
+    models = serving.models
+    return ModelReply.of(
+        models.manifest(name),
+        serving.limits,
+        default=name == models.default,
+        loaded=name in models.loaded,
+    )
 
 
 @router.get("/healthz", summary="Alive?", tags=["state"])
@@ -50,8 +59,8 @@ async def healthz() -> HealthReply:
 
 @router.get("/readyz", summary="Ready?", tags=["state"], responses=responses("not_ready"))
 async def readyz(serving: ServingNow) -> ReadyReply:
-    """Whether the models are loaded, verified and warm."""
-    manifests = [classifier.manifest for classifier in serving.models]
+    """Whether the models that are loaded at start are there, verified and warm."""
+    manifests = [classifier.manifest for classifier in serving.models.loaded.values()]
     return ReadyReply(status="ready", models=tuple(map(ModelReference.model_validate, manifests)))
 
 

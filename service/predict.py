@@ -46,7 +46,7 @@ _BODY: Final[dict[str, Any]] = {
             *("malformed_audio", "malformed_request", "model_not_found", "upload_stalled"),
             *("audio_too_large", "audio_too_long", "unsupported_audio", "unsupported_media_type"),
             *("unusable_audio", "too_short", "no_speech", "not_finite", "invalid_request"),
-            *("internal_error", "not_ready", "overloaded"),
+            *("internal_error", "not_ready", "model_unavailable", "overloaded"),
         ),
     },
 )
@@ -72,7 +72,7 @@ async def predict(
     PCM of 8, 16, 24 or 32 bits, float of 32 or 64, mu-law and A-law are read, at any common rate
     and with up to eight channels. Nothing of it is kept.
     """
-    classifier = serving.models.get(model)
+    classifier = await serving.models.get(model)
     known = len(classifier.manifest.emotions)
     if top_k is not None and not 1 <= top_k <= known:
         raise InvalidRequest(

@@ -88,6 +88,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Something went wrong on our side. The log has it under this request_id.",
     ),
     "not_ready": Kind(503, "No model is loaded", "The service is starting or stopping."),
+    "model_unavailable": Kind(
+        503,
+        "A model that is not served",
+        "The model 'undertone-ravdess' did not pass its check and is not served; the log says why.",
+    ),
     "overloaded": Kind(
         503, "Too many requests at once", "32 requests are under way. Try again in a moment."
     ),

@@ -156,6 +156,8 @@ class ModelReply(_Reply):
     """What it is, in a sentence or two."""
     default: bool
     """Whether it answers where no model is named."""
+    loaded: bool
+    """Whether it is ready to answer; the first request to one that is not waits for seconds."""
     emotions: tuple[str, ...]
     """What it tells apart, in the order of its output."""
     sentiment: dict[str, Sentiment]
@@ -182,18 +184,21 @@ class ModelReply(_Reply):
     """How many numbers it learnt."""
     revision: str
     """The git revision of the code that trained it."""
+    digest: str
+    """SHA-256 over all that the bundle consists of: no other bundle has it."""
 
     @classmethod
-    def of(cls, manifest: Manifest, limits: Limits, *, default: bool) -> Self:
+    def of(cls, manifest: Manifest, limits: Limits, *, default: bool, loaded: bool) -> Self:
         """The reply for a model."""
         return cls(
             **manifest.model_dump(
                 include={
                     *("name", "version", "description", "emotions", "metrics", "calibration"),
-                    *("licence", "corpora", "parameters", "revision"),
+                    *("licence", "corpora", "parameters", "revision", "digest"),
                 }
             ),
             default=default,
+            loaded=loaded,
             sentiment={emotion: emotions.SENTIMENT[emotion] for emotion in manifest.emotions},
             sample_rate=manifest.spec.sr,
             duration_s=manifest.spec.duration_s,
@@ -209,7 +214,9 @@ class ModelsReply(_Reply):
     default: str
     """The one that answers where none is named."""
     models: tuple[ModelReply, ...]
-    """All of them, by name."""
+    """All that can be asked for, by name."""
+    unavailable: tuple[str, ...]
+    """The names of those that did not pass their check; asked for one, the service answers 503."""
 
 
 class HealthReply(_Reply):

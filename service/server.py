@@ -39,7 +39,7 @@ def run(settings: Settings) -> None:
             ws="none",
         )
         host, port = bound.getsockname()[:2]
-        names = sorted(models.by_name)
+        names = list(models.manifests)
         _log.info("starting", extra={"fields": {"host": host, "port": port, "models": names}})
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[bound])

@@ -34,22 +34,14 @@ class _Heard:
 
 
 class Serving:
-    """The loaded models, with a thread and a queue for each, and a few threads that decode."""
+    """The models, with a thread and a queue for each, and a few threads that decode."""
 
     def __init__(self, models: Models, settings: Settings, metrics: Metrics) -> None:
         self.models = models
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
-        self._batchers = {
-            name: Batcher(
-                classifier.engine.infer,
-                metrics.batch_rows.labels(name).observe,
-                metrics.queue_wait.labels(name).observe,
-            )
-            for name, classifier in models.by_name.items()
-        }
-        for name, batcher in self._batchers.items():
-            metrics.queue_length.labels(name).set_function(batcher.__len__)
+        self._metrics = metrics
+        self._batchers: dict[str, Batcher] = {}
 
     async def predict(
         self, data: bytes | bytearray, classifier: Classifier, *, segments: bool = False
@@ -64,7 +56,7 @@ class Serving:
         return await self._answer(heard, classifier, started)
 
     async def _answer(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
-        batcher = self._batchers[classifier.manifest.name]
+        batcher = self._batcher(classifier)
         features, features_ms, inference_s = heard.features, heard.features_ms, 0.0
         answers = []
         for number, spans in enumerate(heard.plan.batches):
@@ -88,6 +80,19 @@ class Serving:
         self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
     ) -> Result:
         return await to_thread.run_sync(work, *arguments, limiter=self._decoders)
+
+    def _batcher(self, classifier: Classifier) -> Batcher:
+        """The queue of a model, made when the model is first asked."""
+        name = classifier.manifest.name
+        if name not in self._batchers:
+            batcher = Batcher(
+                classifier.engine.infer,
+                self._metrics.batch_rows.labels(name).observe,
+                self._metrics.queue_wait.labels(name).observe,
+            )
+            self._metrics.queue_length.labels(name).set_function(batcher.__len__)
+            self._batchers[name] = batcher
+        return self._batchers[name]
 
     def close(self) -> None:
         """End the models' threads."""

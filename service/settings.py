@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     default_model: str | None = None
     """The model for requests that name none. Unset: ``undertone-ravdess``, or the first by name."""
 
+    preload: Literal["default", "all"] = "default"
+    """Which models are loaded at start: the default one alone, and each other one when it is first
+    asked for; or all. One that fails its check keeps the service from starting if it is loaded
+    then; otherwise a request for it gets a 503."""
+
     max_upload_bytes: PositiveInt = _DEFAULTS.max_bytes
     """The largest audio file taken, in bytes."""
 
