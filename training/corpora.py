@@ -15,43 +15,16 @@ publishers' archives, flat folders and mirrors that hold each clip twice are all
 import filecmp
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import soundfile
 
+from training.clip import Clip, recordings
 from training.errors import CorpusError
+from training.own import read_own
 from undertone import emotions
-
-SUFFIXES: Final = frozenset({".wav", ".flac"})
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One recording and what its corpus says of it.
-
-    Attributes:
-        path: where it lies.
-        name: its file name as published, without the suffix; unique within its corpus.
-        corpus: ``ravdess``, ``ravdess-song`` or ``tess``.
-        speaker: ``ravdess/01`` to ``ravdess/24`` in speech and song alike, ``tess/OAF`` (the older
-            speaker) or ``tess/YAF``.
-        emotion: one of `undertone.emotions.RAVDESS`.
-        statement: the words that are spoken.
-        intensity: of the emotion, where the corpus varies it.
-        repetition: 1 or 2, where the corpus repeats.
-    """
-
-    path: Path
-    name: str
-    corpus: str
-    speaker: str
-    emotion: str
-    statement: str
-    intensity: Literal["normal", "strong"] | None = None
-    repetition: int | None = None
 
 
 def read_ravdess(root: Path) -> tuple[Clip, ...]:
@@ -103,15 +76,20 @@ def read(corpus: str, root: Path) -> tuple[Clip, ...]:
     """The clips of the corpus of that name, by name.
 
     Args:
-        corpus: one of `READERS`.
+        corpus: one of `READERS`, or the name of a folder in ``root`` that `training.own` reads.
         root: the corpus, or a folder with a folder named ``corpus`` in it.
 
     Raises:
         CorpusError: no such corpus; or what its reader raises.
     """
-    if corpus not in READERS:
-        raise CorpusError(f"no corpus {corpus!r} is known; known are {', '.join(READERS)}")
-    return READERS[corpus](root)
+    if corpus in READERS:
+        return READERS[corpus](root)
+    if not (root / corpus).is_dir():
+        raise CorpusError(
+            f"no corpus {corpus!r} is known, and there is no folder of that name in {root}; known are "
+            f"{', '.join(READERS)}"
+        )
+    return read_own(corpus, root / corpus)
 
 
 def audio_hash(path: Path) -> str:
@@ -133,7 +111,7 @@ def audio_hash(path: Path) -> str:
 def _read(corpus: str, root: Path, parse: Callable[[Path], Clip]) -> tuple[Clip, ...]:
     home = _home(corpus, root)
     clips: dict[str, Clip] = {}
-    for path in _recordings(home):
+    for path in recordings(home):
         clip = parse(path)
         if clip.corpus != corpus:
             continue
@@ -159,14 +137,6 @@ def _home(corpus: str, root: Path) -> Path:
 
 def _hint(corpus: str) -> str:
     return f"`undertone-train download {corpus}` fetches it"
-
-
-def _recordings(home: Path) -> Iterator[Path]:
-    """The WAV and FLAC files below ``home``, those nearest to it first."""
-    for path in sorted(home.rglob("*"), key=lambda path: (len(path.parts), path)):
-        hidden = any(part.startswith(".") for part in path.relative_to(home).parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
-            yield path
 
 
 def _same_audio(one: Path, other: Path) -> bool:

@@ -9,7 +9,6 @@ from typing import Final
 from rich.console import Console
 
 from training import predictions
-from training.errors import RunError
 from training.evaluate import evaluate
 from training.extraction import extract_all
 from training.pool import default_jobs, do_all
@@ -72,7 +71,8 @@ def crossval(
     """
     clips = read_clips(recipe, data)
     chosen = protocol(kind, recipe.corpora, clips)
-    folds = _known(folds, chosen)
+    asked = {chosen.require(fold) for fold in folds or chosen.folds}
+    folds = [fold for fold in chosen.folds if fold in asked]
     folder = out / recipe.name / kind
     code = revision()
     runs = [
@@ -148,15 +148,6 @@ def assemble_run(run: Run, report: Report) -> None:
     from training.run import assemble
 
     assemble(run, report)
-
-
-def _known(folds: Sequence[str] | None, chosen: Protocol) -> tuple[str, ...]:
-    unknown = sorted(set(folds or ()) - set(chosen.folds))
-    if unknown:
-        raise RunError(
-            f"{chosen.name} has no fold {', '.join(unknown)}; there are {', '.join(chosen.folds)}"
-        )
-    return tuple(fold for fold in chosen.folds if not folds or fold in folds)
 
 
 def command(

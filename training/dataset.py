@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpora import Clip
+from training.clip import Clip
 from training.errors import CorpusError
 from training.extraction import extracted
 from training.recipe import Recipe

@@ -122,6 +122,7 @@ def write_bundle(
         version=recipe.version,
         description=description,
         recipe=recipe.name,
+        claim=recipe.claim,
         licence=licence(corpora),
         emotions=recipe.emotions,
         spec=recipe.spec,

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from training.augment import variants
-from training.corpora import Clip
+from training.clip import Clip
 from training.errors import CorpusError
 from training.recipe import Recipe
 from undertone import audio
@@ -96,8 +96,9 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     # A file that was replaced is another clip, whatever its name.
     status = clip.path.stat()
-    stamp = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:8]
-    return folder / key / f"{clip.corpus}-{clip.name}-{stamp}.npy".replace("/", "-")
+    stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    name = clip.name.replace("/", "-")[-100:]
+    return folder / key / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
 
 
 def _write(path: Path, array: NDArray[np.float32]) -> None:

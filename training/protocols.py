@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from training import splits
-from training.corpora import Clip
-from training.errors import CorpusError
+from training.clip import UNKNOWN, Clip
+from training.errors import CorpusError, RunError
 from training.splits import EMOBOX, Split
 
 Kind = Literal["unseen", "random"]
@@ -40,6 +40,18 @@ class Protocol:
     description: str
     folds: tuple[str, ...]
     split: Callable[[str, int], Split]
+
+    def require(self, fold: str | None) -> str:
+        """``fold`` if there is such a one; the first where none is named.
+
+        Raises:
+            RunError: there is not.
+        """
+        if fold is None:
+            return self.folds[0]
+        if fold not in self.folds:
+            raise RunError(f"{self.name} has no fold {fold}; there are {', '.join(self.folds)}")
+        return fold
 
 
 def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Protocol:
@@ -95,7 +107,7 @@ def _emobox(clips: Sequence[Clip], name: str, what: str) -> Protocol:
 
 def _by_speaker(corpora: Sequence[str], clips: Sequence[Clip]) -> Protocol:
     """Speakers dealt out in order of their names, each group tested once."""
-    unknown = sorted({clip.corpus for clip in clips if clip.speaker.endswith(splits.UNKNOWN)})
+    unknown = sorted({clip.corpus for clip in clips if clip.speaker.endswith(UNKNOWN)})
     if unknown:
         raise CorpusError(
             f"{', '.join(unknown)} does not say who speaks, so nobody can be kept unheard: put each "

@@ -13,7 +13,7 @@ from rich.console import Console
 from training import crossval, metrics, predictions
 from training.calibrate import fit_temperature, softmax, uncalibrated
 from training.card import write_card
-from training.corpora import Clip
+from training.clip import Clip
 from training.crossval import EVIDENCE, Crossval, run_folder, train_member
 from training.errors import RunError
 from training.export import write_bundle

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from training.corpora import Clip
+from training.clip import Clip
 from training.errors import CorpusError
 
 EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
@@ -22,9 +22,6 @@ EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
     6: (6, 13, 17, 22),
 }
 """Test actors of each EmoBox fold of RAVDESS; each actor is tested exactly once."""
-
-UNKNOWN: Final = "/unknown"
-"""How the speaker of a clip ends whose corpus does not say who speaks."""
 
 
 @dataclass(frozen=True, slots=True)

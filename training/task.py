@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training import corpora
-from training.corpora import Clip
+from training.clip import Clip
 from training.errors import RunError
 from training.protocols import Kind, Protocol, protocol
 from training.recipe import Recipe, resolved

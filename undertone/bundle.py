@@ -104,6 +104,8 @@ class Manifest(_Frozen):
     version: str
     description: str
     recipe: str
+    claim: str = "-"
+    """What the system that the recipe was written after says that it reaches."""
     licence: str
     emotions: Annotated[tuple[str, ...], Field(min_length=2)]
     """In the order of the graph's output."""

@@ -1,48 +1,17 @@
 """The whole path, through the command: recordings in, a bundle that answers out."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import undertone
+from tests.support.commands import TINY, settings, undertone_train
 from tests.support.ravdess import buzz, write_ravdess
-from training import predictions, recipe
+from training import history, predictions, recipe
+from training.calibrate import softmax
 from training.evaluate import evaluate
-from undertone.bundle import Metrics, open_bundle
-
-TINY = [
-    "network.channels=[2, 4, 4]",
-    "network.lstm=4",
-    "augmentation.variants=1",
-    "schedule.epochs=2",
-    "schedule.warmup_epochs=0",
-    "members=1",
-]
-
-
-def undertone_train(*arguments, check=True):
-    command = [sys.executable, "-c", "from training.cli import app; app()", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
-def settings():
-    return [word for override in TINY for word in ("--set", override)]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A cross-validation of all folds and the model fitted after it, on a corpus of buzzes."""
-    root = tmp_path_factory.mktemp("training")
-    write_ravdess(root / "data" / "ravdess")
-    where = ["--data", root / "data", "--out", root / "runs"]
-    printed = undertone_train("crossval", "ravdess-conv-blstm", *where, *settings()).stdout
-    undertone_train("fit", "ravdess-conv-blstm", *where, "--models", root / "models", *settings())
-    return root, printed
+from undertone.bundle import Metrics, open_bundle, read_golden, read_manifest
 
 
 @pytest.mark.slow
@@ -104,6 +73,99 @@ def test_what_is_finished_is_not_run_again(trained):
     )
     assert other.returncode == 1
     assert "holds a run of another recipe" in other.stderr
+
+
+@pytest.mark.slow
+def test_both_protocols_stand_side_by_side(trained):
+    root, printed = trained
+    rows = [line for line in printed.splitlines() if "unseen speakers" in line or "fifth" in line]
+    metrics = Metrics.model_validate_json(
+        (root / "runs" / "ravdess-conv-blstm" / "unseen" / "metrics.json").read_text()
+    )
+    unseen = next(row for row in rows if "unseen speakers" in row and "│" in row)
+    assert f"{metrics.accuracy:.3f}" in unseen
+    assert f"{metrics.uar:.3f}" in unseen
+    random = next(row for row in rows if "a random fifth" in row)
+    assert "undertone-train crossval ravdess-conv-blstm --protocol random" in random
+
+
+@pytest.mark.slow
+def test_every_run_has_its_report(trained):
+    root, _ = trained
+    run = root / "runs" / "ravdess-conv-blstm" / "unseen" / "fold-2-seed-0"
+    page = (run / "report.md").read_text()
+    for figure in ("loss_accuracy_plot", "confusion_matrix", "recall", "reliability"):
+        assert f"({figure}.png)" in page
+        assert (run / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+    metrics = Metrics.model_validate_json((run / "metrics.json").read_text())
+    table = predictions.read(run / "test.csv")
+    assert metrics.accuracy == pytest.approx(np.mean(table.probabilities.argmax(1) == table.truth))
+    assert f"**{metrics.accuracy:.3f}**" in page
+    resolved = recipe.Recipe.model_validate_json((run / "recipe.json").read_text())
+    assert resolved == recipe.load("ravdess-conv-blstm", TINY)
+    (epochs,) = history.read(run / "history.csv")
+    assert [epoch.number for epoch in epochs] == [1, 2]
+    assert all(0 <= epoch.accuracy <= 1 and epoch.validation_accuracy >= 0 for epoch in epochs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["keras", "json-h5", "savedmodel"])
+def test_a_network_is_handed_on(trained, tmp_path, form):
+    import keras
+    import tensorflow
+
+    root, _ = trained
+    run = root / "runs" / "ravdess-conv-blstm" / "unseen" / "fold-1-seed-0"
+    undertone_train("export", run, "--format", form, "--out", tmp_path)
+    golden = read_golden(open_bundle(run / "bundle"))
+    temperature = read_manifest(run / "bundle").calibration.temperature
+    if form == "savedmodel":
+        call = tensorflow.saved_model.load(str(tmp_path / "saved_model")).signatures["serve"]
+        heard = call(features=tensorflow.constant(golden.features))["probabilities"].numpy()
+    else:
+        if form == "keras":
+            network = keras.saving.load_model(tmp_path / "model.keras")
+        else:
+            network = keras.models.model_from_json((tmp_path / "model.json").read_text())
+            network.load_weights(tmp_path / "model.weights.h5")
+        heard = softmax(keras.ops.convert_to_numpy(network(golden.features)), temperature)
+    np.testing.assert_allclose(heard, golden.probabilities, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_bundle_is_tried_on_a_corpus(trained):
+    root, _ = trained
+    report = root / "trial"
+    where = ["--data", root / "data", "--models", root / "models", "--report", report]
+    printed = undertone_train("evaluate", "undertone-ravdess", "ravdess", *where).stdout
+    page = (report / "report.md").read_text()
+    assert "so this is no test" in page
+    table = predictions.read(report / "predictions.csv")
+    assert len(table) == 24 * 8
+    assert f"accuracy {np.mean(table.probabilities.argmax(1) == table.truth):.3f}" in printed
+
+
+@pytest.mark.slow
+def test_results_are_written_from_the_manifests(trained):
+    root, _ = trained
+    undertone_train("results", "--models", root / "models", "--out", root / "results.md")
+    (row,) = [
+        line for line in (root / "results.md").read_text().splitlines() if "| RAVDESS |" in line
+    ]
+    manifest = read_manifest(root / "models" / "undertone-ravdess")
+    metrics = manifest.metrics["ravdess/emobox-6fold"]
+    assert f"| not measured | {metrics.accuracy:.3f} | **{metrics.uar:.3f}** |" in row
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_network(trained, tmp_path):
+    root, _ = trained
+    where = ["--data", root / "data", "--out", tmp_path, "--fold", "3"]
+    undertone_train("crossval", "ravdess-conv-blstm", *where, *settings())
+    run = "ravdess-conv-blstm/unseen/fold-3-seed-0"
+    first, again = (folder / run for folder in (root / "runs", tmp_path))
+    for name in ("history.csv", "test.csv", "validation.csv"):
+        assert (first / name).read_text() == (again / name).read_text()
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from training.corpora import Clip, audio_hash, read, read_ravdess, read_ravdess_song, read_tess
+from training.clip import Clip
+from training.corpora import audio_hash, read, read_ravdess, read_ravdess_song, read_tess
 from training.errors import CorpusError
 from undertone import emotions
 

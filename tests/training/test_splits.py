@@ -5,7 +5,8 @@ from itertools import combinations
 import pytest
 
 from training import corpora
-from training.corpora import Clip, audio_hash
+from training.clip import Clip
+from training.corpora import audio_hash
 from training.errors import CorpusError
 from training.splits import EMOBOX, emobox, random, speaker
 

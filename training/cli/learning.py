@@ -1,74 +1,32 @@
-"""``undertone-train``: from recordings to a bundle that the service serves."""
+"""Commands from recordings to a bundle."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from undertone.errors import UndertoneError
-
-app = typer.Typer(
-    name="undertone-train",
-    help="Train, measure and export models of emotion in speech.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    add_completion=False,
+from training.cli.common import (
+    DATA,
+    MODELS,
+    RUNS,
+    Data,
+    Jobs,
+    Models,
+    Out,
+    Overrides,
+    Protocol,
+    ProtocolOption,
+    RecipeName,
+    err,
+    words_for_errors,
 )
-
-# A file or a pipe has no width of its own; a confusion matrix needs one.
-_out = Console(width=None if sys.stdout.isatty() else 120)
-_err = Console(stderr=True)
-
-RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.")
-]
-Data = Annotated[
-    Path,
-    typer.Option(
-        envvar="UNDERTONE_DATA", help="The folder that holds ravdess/ and tess/.", show_default=True
-    ),
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a setting, as schedule.epochs=2; repeatable."
-    ),
-]
-Jobs = Annotated[
-    int | None, typer.Option(min=1, help="Runs at a time, each on one thread. Default: the cores.")
-]
-Out = Annotated[Path, typer.Option(help="Where runs are kept; finished ones are not run again.")]
+from training.cli.common import out as screen
 
 
-class Protocol(StrEnum):
-    """How a recipe is measured."""
-
-    UNSEEN = "unseen"
-    RANDOM = "random"
-
-
-DATA = Path("data")
-RUNS = Path("runs")
-
-
-@app.command()
 def crossval(
     recipe: RecipeName,
     data: Data = DATA,
     out: Out = RUNS,
-    protocol: Annotated[
-        Protocol,
-        typer.Option(
-            help="Test on speakers that training never heard, or on a random fifth of all clips."
-        ),
-    ] = Protocol.UNSEEN,
+    protocol: ProtocolOption = Protocol.UNSEEN,
     fold: Annotated[
         list[str] | None, typer.Option(help="Only this fold; repeatable. Default: all.")
     ] = None,
@@ -93,7 +51,7 @@ def crossval(
     from training import recipe as recipes
     from training.tables import metrics_table, protocols_table
 
-    with _words_for_errors():
+    with words_for_errors():
         chosen = recipes.load(recipe, overrides or ())
         result = crossvalidation.crossval(
             chosen,
@@ -104,21 +62,18 @@ def crossval(
             seeds=seed or [0],
             overrides=overrides or (),
             jobs=jobs,
-            console=_err,
+            console=err,
         )
-        _out.print(metrics_table(result.metrics, result.emotions))
-        _out.print(protocols_table(chosen, crossvalidation.measured(chosen, out)))
-        _out.print(f"[dim]{result.folder}[/dim]")
+        screen.print(metrics_table(result.metrics, result.emotions))
+        screen.print(protocols_table(chosen, crossvalidation.measured(chosen, out)))
+        screen.print(f"[dim]{result.folder}[/dim]")
 
 
-@app.command()
 def fit(
     recipe: RecipeName,
     data: Data = DATA,
     out: Out = RUNS,
-    models: Annotated[Path, typer.Option(help="The folder that the bundle goes into.")] = Path(
-        "models"
-    ),
+    models: Models = MODELS,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     overrides: Overrides = None,
     jobs: Jobs = None,
@@ -136,7 +91,7 @@ def fit(
     from training import recipe as recipes
     from training import ship
 
-    with _words_for_errors():
+    with words_for_errors():
         bundle = ship.ship(
             recipes.load(recipe, overrides or ()),
             data,
@@ -144,21 +99,19 @@ def fit(
             models,
             seed=seed,
             jobs=jobs,
-            console=_err,
+            console=err,
         )
-        _out.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+        screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
 
 
-@app.command()
 def recipes() -> None:
     """List the recipes that come with Undertone."""
     from training import recipe as recipes
 
     for name in recipes.names():
-        _out.print(f"[bold]{name}[/bold]  {recipes.load(name).description}")
+        screen.print(f"[bold]{name}[/bold]  {recipes.load(name).description}")
 
 
-@app.command()
 def download(
     corpus: Annotated[
         str, typer.Argument(metavar="ravdess|ravdess-song|tess", help="Which corpus.")
@@ -173,16 +126,6 @@ def download(
     from training.download import download as fetch
     from training.download import progress_bar
 
-    with _words_for_errors(), progress_bar() as progress:
+    with words_for_errors(), progress_bar() as progress:
         folder = fetch(corpus, data, progress=progress)
-    _out.print(str(folder))
-
-
-@contextmanager
-def _words_for_errors() -> Iterator[None]:
-    """An error of ours is one line on stderr and exit code 1, not a traceback."""
-    try:
-        yield
-    except UndertoneError as error:
-        _err.print("[red]error:[/red]", escape(error.detail), highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+    screen.print(str(folder))

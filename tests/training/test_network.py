@@ -1,0 +1,73 @@
+"""Every kind of network: its shape, its scale, and which epoch of it is kept."""
+
+import keras
+import numpy as np
+import pytest
+
+from training import recipe
+from training.dataset import Dataset
+from training.fit import fit, logits
+from training.network import build
+
+SMALL = {
+    "ravdess-lstm": ["network.lstm=[4, 3]"],
+    "ravdess-cnn-lstm": ["network.convolutions=[4, 5]", "network.lstm=[3]"],
+    "tess-lstm256": ["network.lstm=[4]"],
+    "tess-lstm256-dense": ["network.lstm=[4]", "network.dense=[3, 3]"],
+    "tess-lstm-2x64": ["network.lstm=[3, 3]"],
+    "ravdess-tess-lstm-2x64": ["network.lstm=[3, 3]"],
+    "ravdess-conv-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
+}
+
+
+def corpus(chosen, n=24):
+    """Clips that are told apart by how loud they are."""
+    generator = np.random.default_rng(0)
+    truth = np.arange(n) % len(chosen.emotions)
+    shape = (n, 1, chosen.spec.frames, chosen.spec.width)
+    features = generator.normal(size=shape) + 3 * truth[:, None, None, None]
+    return Dataset((), features.astype(np.float32), truth)
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_a_network_takes_what_its_spec_gives_and_knows_its_emotions(name):
+    chosen = recipe.load(name, SMALL[name])
+    features = corpus(chosen).plain
+    network = build(chosen.network, features, len(chosen.emotions))
+    assert network(features[:5]).shape == (5, len(chosen.emotions))
+    scaled = keras.ops.convert_to_numpy(network.layers[1](features))
+    over = 0 if chosen.spec.width == 1 else (0, 1)
+    np.testing.assert_allclose(scaled.mean(axis=over), 0, atol=1e-4)
+    np.testing.assert_allclose(scaled.std(axis=over), 1, atol=1e-2)
+
+
+def test_each_row_of_a_summary_is_on_its_own_scale():
+    chosen = recipe.load("tess-lstm256-dense", SMALL["tess-lstm256-dense"])
+    assert (chosen.spec.frames, chosen.spec.width) == (40, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("monitor", ["uar", "accuracy", "loss"])
+def test_the_epoch_that_is_kept_is_the_best_by_what_is_monitored(monitor):
+    chosen = recipe.load(
+        "ravdess-lstm",
+        [
+            *SMALL["ravdess-lstm"],
+            "spec.duration_s=0.2",
+            "augmentation.variants=0",
+            "augmentation.time_mask=2",
+            "schedule.epochs=6",
+            "schedule.batch_size=8",
+            f'schedule.monitor="{monitor}"',
+        ],
+    )
+    data = corpus(chosen)
+    fitted = fit(chosen, data, data, seed=1)
+    best = {
+        "uar": max(fitted.history, key=lambda e: (e.validation_uar, -e.validation_loss)),
+        "accuracy": max(fitted.history, key=lambda e: (e.validation_accuracy, -e.validation_loss)),
+        "loss": min(fitted.history, key=lambda e: e.validation_loss),
+    }
+    assert fitted.best == best[monitor]
+    scores = logits(fitted.model, data.plain)
+    assert np.mean(scores.argmax(axis=1) == data.truth) == fitted.best.validation_accuracy

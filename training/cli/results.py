@@ -1,0 +1,148 @@
+"""Commands for what was learnt: looking at it, handing it on, writing it down."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.cli.common import (
+    DATA,
+    MODELS,
+    RUNS,
+    Data,
+    Jobs,
+    Models,
+    Overrides,
+    Protocol,
+    ProtocolOption,
+    RecipeName,
+    err,
+    words_for_errors,
+)
+from training.cli.common import out as screen
+
+
+class Format(StrEnum):
+    """How a network is handed on."""
+
+    SAVEDMODEL = "savedmodel"
+    KERAS = "keras"
+    JSON_H5 = "json-h5"
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A bundle's folder, or its name in --models.")],
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="ravdess, tess, or a folder in --data.")
+    ],
+    data: Data = DATA,
+    models: Models = MODELS,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the report goes. Default: runs/evaluate/….")
+    ] = None,
+) -> None:
+    """Hear all of CORPUS with MODEL, as the service would, and write a report.
+
+    Clips of emotions that the model does not know are left out, and counted. The report says which
+    corpora the model learnt from: on those, it is no test.
+
+    Examples:
+        undertone-train evaluate undertone-ravdess tess --data data
+    """
+    from training import corpora, trial
+    from training.report import PAGE
+    from training.tables import metrics_table
+    from undertone.classifier import load
+
+    with words_for_errors():
+        bundle = Path(model) if Path(model).is_dir() else models / model
+        clips = corpora.read(corpus, data)
+        classifier = load(bundle)
+        name = classifier.manifest.name
+        folder = report or RUNS / "evaluate" / f"{name}-on-{corpus}"
+        metrics = trial.try_out(classifier, corpus, clips, folder, err)
+        screen.print(metrics_table(metrics, classifier.manifest.emotions))
+        screen.print(f"[dim]{folder / PAGE}[/dim]")
+
+
+def features(
+    recipe: RecipeName,
+    to: Annotated[Path, typer.Option("--out", help="A file ending in .npz or .json.")],
+    data: Data = DATA,
+    protocol: ProtocolOption = Protocol.UNSEEN,
+    fold: Annotated[str | None, typer.Option(help="Of the protocol. Default: the first.")] = None,
+    seed: Annotated[int, typer.Option(help="Of a random split.")] = 0,
+    cache: Annotated[
+        Path, typer.Option(help="Where features are kept; a second run reads them from there.")
+    ] = RUNS / "features",
+    overrides: Overrides = None,
+    jobs: Jobs = None,
+) -> None:
+    """Extract what RECIPE hears, with labels, split into train, validation and test.
+
+    Arrays are named train_features, float32[clips, frames, width], train_labels (indices of emotions),
+    train_files, train_speakers, and so on for the other sides; emotions names the labels.
+
+    Examples:
+        undertone-train features ravdess-lstm --data data --out features.npz
+
+        undertone-train features tess-lstm256 --data data --protocol random --out features.json
+    """
+    from training import recipe as recipes
+    from training.pool import default_jobs
+    from training.takeaway import take_away
+
+    with words_for_errors():
+        sides = take_away(
+            recipes.load(recipe, overrides or ()),
+            data,
+            cache,
+            to,
+            kind=protocol.value,
+            fold=fold,
+            seed=seed,
+            jobs=jobs or default_jobs(),
+            console=err,
+        )
+        for name, side in sides.items():
+            screen.print(f"{name}: {len(side.clips)} clips, each {side.plain.shape[1:]}")
+        screen.print(f"[dim]{to}[/dim]")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    form: Annotated[Format, typer.Option("--format", help="How the network is written.")],
+    to: Annotated[Path, typer.Option("--out", help="The folder that it goes into.")] = Path(),
+) -> None:
+    """Hand on the network of RUN, as a SavedModel, as Keras keeps it, or as JSON and HDF5.
+
+    The SavedModel gives calibrated probabilities; the other two give logits.
+
+    Examples:
+        undertone-train export runs/ravdess-lstm/unseen/fold-1-seed-0 --format json-h5 --out handed-on
+    """
+    from undertone.engine import import_tensorflow
+
+    import_tensorflow()  # before Keras does: quietly
+    from training.exchange import hand_on
+
+    with words_for_errors():
+        for path in hand_on(run, form.value, to):
+            screen.print(str(path), highlight=False, soft_wrap=True)
+
+
+def results(
+    models: Models = MODELS,
+    to: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("docs/results.md"),
+) -> None:
+    """Write the table of what every model in --models reaches, from the manifests alone.
+
+    Examples:
+        undertone-train results
+    """
+    from training.standings import page
+
+    with words_for_errors():
+        to.write_text(page(models))
+        screen.print(f"[dim]{to}[/dim]")

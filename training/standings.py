@@ -1,0 +1,100 @@
+"""What every model reaches, on one page: made from the manifests, and from nothing else."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from training.errors import RunError
+from training.tables import mean_and_sd
+from undertone.bundle import Manifest, Metrics, find, open_bundle
+
+_PAGE: Final = Template("""\
+# Results
+
+Five systems that others made public, written down as recipes from their descriptions and trained here,
+and our own model. Each was measured twice: as its author did, and on people it had never heard.
+
+$table
+
+Mean ± sample SD over $seeds; UAR is the mean recall of the emotions, chance is 1 in their number.
+
+**Its own way** is a random fifth of all clips, emotions in equal shares. **Unseen speakers** are the six
+EmoBox folds by actor for RAVDESS (1440 clips, each tested once), and for TESS one speaker against the
+other, both ways (2800 clips). Where both corpora train, TESS stands on the training side only.
+
+The two columns differ because of what stands on both sides of a random split. RAVDESS has two sentences,
+spoken twice by each actor in each emotion: for most test clips, training has heard the same person say
+the same words in the same emotion. TESS has two speakers and a carrier sentence: what is left to
+generalise over is one word of 200. The first column measures memory for those voices; the second is what
+to expect of a voice that is new.
+
+`undertone-train results` writes this page from the manifests in `models/`. Each manifest names the
+commands behind its figures, `undertone-train crossval RECIPE` and `--protocol random`; the predictions,
+one row a clip and a seed, lie beside it, and a test computes every figure again.
+
+$commands
+""")
+
+
+_HEADINGS: Final = (
+    "model",
+    "trained on",
+    "it says",
+    "its own way: accuracy",
+    "unseen speakers: accuracy",
+    "unseen speakers: UAR",
+    "parameters",
+)
+
+
+def page(models: Path) -> str:
+    """The page for the bundles in ``models``.
+
+    Raises:
+        RunError: there is none.
+        BundleError: one is not as it was exported.
+    """
+    manifests = [open_bundle(path).manifest for path in find(models)]
+    if not manifests:
+        raise RunError(f"{models}: no model there; `undertone-train fit` makes one")
+    lines = [line for manifest in manifests for line in _lines(manifest)]
+    counts = {len(metrics.seeds) for manifest in manifests for metrics in manifest.metrics.values()}
+    return _PAGE.substitute(
+        table="\n".join([_row(_HEADINGS), "|---" * len(_HEADINGS) + "|", *lines]),
+        seeds=" or ".join(f"{count}" for count in sorted(counts)) + " seeds",
+        commands="\n".join(
+            f"- {manifest.name}: "
+            + "; ".join(f"`{metrics.command}`" for metrics in manifest.metrics.values())
+            for manifest in manifests
+        ),
+    )
+
+
+def _lines(manifest: Manifest) -> Iterator[str]:
+    """A row for each corpus that the recipe was measured on."""
+    for corpus in sorted({name.split("/")[0] for name in manifest.metrics}):
+        own, unseen = None, None
+        for name, metrics in manifest.metrics.items():
+            if name == f"{corpus}/random":
+                own = metrics
+            elif name.startswith(f"{corpus}/"):
+                unseen = metrics
+        cells = (
+            f"`{manifest.name}`",
+            corpus.upper().replace("+", " + "),
+            manifest.claim,
+            _accuracy(own),
+            _accuracy(unseen),
+            "not measured" if unseen is None else f"**{mean_and_sd(unseen.uar_per_seed)}**",
+            f"{manifest.parameters:,}".replace(",", " "),
+        )
+        yield _row(cells)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _accuracy(metrics: Metrics | None) -> str:
+    return "not measured" if metrics is None else mean_and_sd(metrics.accuracy_per_seed)
