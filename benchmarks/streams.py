@@ -69,7 +69,12 @@ def main() -> None:
         "command": "python -m benchmarks.streams",
         **vars(arguments),
         "machine": {**before, "load_average_at_the_end": machine()["load_average"]},
-        "latency_ms": {"p50": p50, "p95": p95, "p99": p99, "max": round(milliseconds.max(), 1)},
+        "latency_ms": {
+            "p50": p50,
+            "p95": p95,
+            "p99": p99,
+            "max": round(float(milliseconds.max()), 1),
+        },
         "segments": sum(len(each.ends) for each in heard),
         "segments_missing": sum(len(set(expected) - set(each.ends)) for each in heard),
         "segments_not_in_summary": sum(
