@@ -16,6 +16,7 @@ from undertone.listener import Listener
 from undertone.plan import make_plan, prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+from undertone.speech import require_speech
 
 _FEATURE_TOLERANCE = 0.1
 _PROBABILITY_TOLERANCE = 1e-3
@@ -60,7 +61,7 @@ class Classifier:
             TypeError: samples without their rate, or a rate for something that states its own.
         """
         started = time.perf_counter()
-        audio = open_audio(source, self.spec.sr, sr)
+        audio = require_speech(open_audio(source, self.spec.sr, sr))
         decoded = time.perf_counter()
         plan = make_plan(audio.samples, self.spec, segments=segments)
         answers, features_s = [], 0.0
