@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import numpy as np
@@ -20,6 +21,9 @@ from undertone.errors import UnusableAudio
 from undertone.plan import Plan, make_plan, prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+
+LONG: Final = 1024 * 1024
+"""Bytes of an upload that takes long to decode; one decoder is kept from these, where there are two."""
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -41,6 +45,7 @@ class Serving:
         self.models = models
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
+        self._long = anyio.CapacityLimiter(max(1, settings.decoders - 1))
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
 
@@ -66,11 +71,13 @@ class Serving:
         """
         started = time.perf_counter()
         spec = classifier.spec
-        heard = await self.in_thread(_decode_and_begin, data, spec, self.limits, segments)
+        async with self._long if len(data) > LONG else nullcontext():
+            heard = await self.in_thread(_decode_and_begin, data, spec, self.limits, segments)
         prediction = await self._go_on(heard, classifier, started)
         if not split:
             return prediction
-        apart = await self.in_thread(decode_channels, data, spec.sr, self.limits)
+        async with self._long if len(data) > LONG else nullcontext():
+            apart = await self.in_thread(decode_channels, data, spec.sr, self.limits)
         channels = [await self._channel(audio, classifier, segments) for audio in apart]
         total = 1e3 * (time.perf_counter() - started)
         return replace(

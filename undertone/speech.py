@@ -20,6 +20,7 @@ millisecond for 3 s.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 from typing import Final, Literal
@@ -132,13 +133,18 @@ def judge(samples: NDArray[np.float32], sr: int) -> Verdict:
     return best
 
 
-def require_speech(audio: Audio) -> Audio:
-    """The same recording, with a warning ``low_confidence`` where it is doubtful that somebody speaks.
+def heed(verdicts: Iterable[Verdict]) -> tuple[Notice, ...]:
+    """What to tell about a recording of which these are the parts that its answer is made of.
+
+    One part in which somebody speaks is enough.
+
+    Returns:
+        A warning ``low_confidence`` where it is doubtful that somebody speaks; otherwise nothing.
 
     Raises:
         NoSpeech: nobody does.
     """
-    verdict = judge(audio.samples, audio.sr)
+    verdict = max(verdicts, key=lambda each: (each.reason is None, each.evidence))
     if verdict.reason:
         raise NoSpeech(
             "Nobody speaks in the recording: it sounds like tones, music or noise. "
@@ -147,11 +153,18 @@ def require_speech(audio: Audio) -> Audio:
             allowed={"min_speech_evidence": REFUSED_BELOW},
         )
     if verdict.warning is None:
-        return audio
-    notice = Notice(
-        verdict.warning, "It is doubtful that somebody speaks here; the answer may mean nothing."
-    )
-    return replace(audio, warnings=(*audio.warnings, notice))
+        return ()
+    detail = "It is doubtful that somebody speaks here; the answer may mean nothing."
+    return (Notice(verdict.warning, detail),)
+
+
+def require_speech(audio: Audio) -> Audio:
+    """The same recording, with what `heed` warns of.
+
+    Raises:
+        NoSpeech: nobody speaks in it.
+    """
+    return replace(audio, warnings=audio.warnings + heed([judge(audio.samples, audio.sr)]))
 
 
 def _judge_piece(samples: NDArray[np.float32], sr: int) -> Verdict:

@@ -189,14 +189,17 @@ def test_nothing_to_hear(client, samples, problem):
     assert messages[-1]["code"] == problem
 
 
-def test_noise_of_all_kinds_is_just_sound(client):
+def test_noise_is_sound_in_which_nobody_speaks(client):
     with opened(client) as connection:
         send(connection, np.random.default_rng(0).bytes(200_001), seed=1)
         connection.send(b"")
         connection.send(END)
         messages, code = received(connection)
-    assert code == 1000
-    assert messages[-1]["type"] == "summary"
+    assert code == 4422
+    (_, *segments, problem) = messages
+    assert problem["code"] == "no_speech"
+    assert segments
+    assert all((each["label"], each["reason"]) == (None, "no_speech") for each in segments[2:])
 
 
 def test_too_much_is_too_long(models):
