@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import undertone
-from service import docs, info, predict, problems
+from service import batch, docs, info, predict, problems, stream
 from service.limits import Gate
 from service.metrics import Metrics
 from service.models import Models, load_models
@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     app.state.serving = None
     app.state.metrics = metrics
     problems.install(app)
-    for routes in (predict.router, info.router):
+    for routes in (predict.router, batch.router, stream.router, info.router):
         app.include_router(routes, responses=problems.UNFORESEEN)
     if settings.docs:
         docs.install(app)

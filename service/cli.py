@@ -170,7 +170,7 @@ def _reply(prediction: "Prediction", top_k: int | None) -> dict[str, object]:
     from service.schemas import PredictionReply
 
     reply = PredictionReply.of(prediction, request_id="", top_k=top_k)
-    return reply.model_dump(mode="json", exclude={"request_id"})
+    return reply.model_dump(mode="json", exclude={"request_id"}, exclude_unset=True)
 
 
 def _cells(prediction: "Prediction", top_k: int) -> tuple[str, str, str]:

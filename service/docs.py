@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 from starlette.responses import FileResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
+from service import batch, messages
 from service.problems import Problem
+from service.schemas import EXAMPLES
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -19,6 +22,16 @@ _PAGE_HEADERS: Final = {
     "frame-ancestors 'none'",
     "cache-control": "no-cache",
 }
+
+_UNNAMED: Final = (Problem, messages.ReadyMessage, messages.SegmentMessage, messages.SummaryMessage)
+"""What no route is declared to return, as FastAPI understands it."""
+
+_WITH_NULLS: Final = {
+    ("/predict", "post", "200"): {"examples": EXAMPLES},
+    ("/predict/batch", "post", "200"): {"example": batch.EXAMPLE},
+    ("/stream", "get", "101"): {"examples": messages.EXAMPLES},
+}
+"""Examples that are put back as they were declared: FastAPI leaves out what is null in them."""
 
 
 def install(app: FastAPI) -> None:
@@ -54,5 +67,13 @@ class _Static(StaticFiles):
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     document = FastAPI.openapi(app)  # the same object each time
-    document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+    for (path, method, status), declared in _WITH_NULLS.items():
+        responses = document["paths"][path][method]["responses"]
+        responses[status]["content"]["application/json"].update(declared)
+    _, unnamed = models_json_schema(
+        [(model, "serialization") for model in _UNNAMED],
+        ref_template="#/components/schemas/{model}",
+    )
+    for name, schema in unnamed["$defs"].items():
+        document["components"]["schemas"].setdefault(name, schema)
     return document

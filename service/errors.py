@@ -6,6 +6,7 @@ UndertoneError
     ├── InvalidRequest        a parameter is out of range
     ├── UnsupportedMediaType  the Content-Type is neither a form nor audio
     ├── UploadStalled         the client stopped sending
+    ├── UpgradeRequired       a stream was asked for without a WebSocket
     ├── ClientGone            the client did not wait for the answer
     ├── Overloaded            as many requests as are allowed are under way
     ├── NotReady              no model is loaded, yet or any more
@@ -41,6 +42,12 @@ class UploadStalled(ServiceError):
     """The client stopped sending."""
 
     code = "upload_stalled"
+
+
+class UpgradeRequired(ServiceError):
+    """A stream was asked for without a WebSocket."""
+
+    code = "upgrade_required"
 
 
 class ClientGone(ServiceError):

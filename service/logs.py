@@ -39,6 +39,9 @@ def configuration(level: str) -> dict[str, Any]:
         "root": {"handlers": ["stdout"], "level": "WARNING"},
         "loggers": {
             **{name: {"level": level.upper()} for name in ("undertone", "uvicorn")},
+            "undertone.wire": {
+                "level": "WARNING"
+            },  # it tells who connects, and what they asked for
             "python_multipart": {"level": "ERROR"},  # it warns of what the client is told anyway
         },
     }

@@ -1,7 +1,7 @@
 """POST /predict."""
 
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic.json_schema import SkipJsonSchema
@@ -10,10 +10,27 @@ from service.dependencies import ModelName, ServingNow
 from service.disconnect import unless_gone
 from service.errors import InvalidRequest
 from service.problems import responses
-from service.schemas import EXAMPLE, PredictionReply
+from service.schemas import EXAMPLES, PredictionReply
 from service.upload import FIELD, read_upload
+from undertone.classifier import Classifier
 
 router = APIRouter(tags=["predict"])
+
+Segments = Annotated[
+    bool,
+    Query(description="Whether to tell the emotion over time, too. It changes nothing else."),
+]
+Channels = Annotated[
+    Literal["mix", "split"],
+    Query(description="`split`: each channel for itself, too, as for calls recorded in stereo."),
+]
+TopK = Annotated[
+    int | SkipJsonSchema[None],
+    Query(
+        description="How many emotions to list. Left out: all.",
+        json_schema_extra={"minimum": 1},
+    ),
+]
 
 _BINARY: Final = {"type": "string", "format": "binary"}
 _BODY: Final[dict[str, Any]] = {
@@ -40,8 +57,9 @@ _BODY: Final[dict[str, Any]] = {
     "/predict",
     summary="Hear the emotion in a recording",
     openapi_extra=_BODY,
+    response_model_exclude_unset=True,
     responses={
-        200: {"content": {"application/json": {"example": EXAMPLE}}},
+        200: {"content": {"application/json": {"examples": EXAMPLES}}},
         **responses(
             *("malformed_audio", "malformed_request", "model_not_found", "upload_stalled"),
             *("audio_too_large", "audio_too_long", "unsupported_audio", "unsupported_media_type"),
@@ -54,13 +72,9 @@ async def predict(
     request: Request,
     serving: ServingNow,
     model: ModelName = None,
-    top_k: Annotated[
-        int | SkipJsonSchema[None],
-        Query(
-            description="How many emotions to list. Left out: all.",
-            json_schema_extra={"minimum": 1},
-        ),
-    ] = None,
+    top_k: TopK = None,
+    segments: Segments = False,
+    channels: Channels = "mix",
 ) -> PredictionReply:
     """Send one WAV file: as the field `file` of a form, or as a body of `audio/wav`.
 
@@ -73,6 +87,19 @@ async def predict(
     and with up to eight channels. Nothing of it is kept.
     """
     classifier = await serving.models.get(model)
+    check_top_k(top_k, classifier)
+    data = await read_upload(request)
+    work = partial(serving.predict, data, classifier, segments=segments, split=channels == "split")
+    prediction = await unless_gone(request, work)
+    return PredictionReply.of(prediction, request.state.request_id, top_k)
+
+
+def check_top_k(top_k: int | None, classifier: Classifier) -> None:
+    """Refuse to list fewer emotions than one, or more than there are.
+
+    Raises:
+        InvalidRequest: that is so.
+    """
     known = len(classifier.manifest.emotions)
     if top_k is not None and not 1 <= top_k <= known:
         raise InvalidRequest(
@@ -80,6 +107,3 @@ async def predict(
             received={"top_k": top_k},
             allowed={"top_k": [1, known]},
         )
-    data = await read_upload(request)
-    prediction = await unless_gone(request, partial(serving.predict, data, classifier))
-    return PredictionReply.of(prediction, request.state.request_id, top_k)

@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem details: one table from an error's code to a status."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -79,6 +80,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "invalid_request": Kind(
         422, "A parameter is out of range", "top_k is 9; the model knows 8 emotions."
     ),
+    "upgrade_required": Kind(
+        426, "Only as a WebSocket", "A stream is a WebSocket: open ws://…/stream, see docs/api.md."
+    ),
     "client_gone": Kind(
         499, "The client did not wait", "The connection was closed before the answer was there."
     ),
@@ -141,6 +145,30 @@ def internal_error(request_id: str) -> JSONResponse:
     return _response("internal_error", KINDS["internal_error"].example, request_id)
 
 
+def problem_details(error: UndertoneError | str, request_id: str) -> Problem:
+    """The details of ``error``, or of the example of a code."""
+    if isinstance(error, str):
+        return _body(error, KINDS[error].example, request_id)
+    return _body(error.code, error.detail, request_id, error.received, error.allowed)
+
+
+def problem_message(error: UndertoneError, request_id: str) -> str:
+    """The same as a message of a WebSocket: JSON, in which ``type`` says that it is a problem."""
+    return json.dumps({**problem_details(error, request_id).model_dump(), "type": "problem"})
+
+
+def internal_error_message(request_id: str) -> str:
+    """The message to a stream at which the service failed: nothing of why, that is in the log."""
+    details = problem_details("internal_error", request_id)
+    return json.dumps({**details.model_dump(), "type": "problem"})
+
+
+def close_code(error: UndertoneError) -> int:
+    """What a WebSocket is closed with after ``error``: 4000 and its status, 1011 for a fault of ours."""
+    status = KINDS[error.code].status if error.code in KINDS else 500
+    return 1011 if status == 500 else 4000 + status
+
+
 def install(app: FastAPI) -> None:
     """Make ``app`` answer every error with problem details."""
     app.add_exception_handler(UndertoneError, _undertone_error)
@@ -160,7 +188,7 @@ def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
                 "content": {MEDIA_TYPE: {"schema": _SCHEMA, "examples": {}}},
             },
         )
-        example = _body(code, kind.example, "0b6d2f0c9a574f0e8d3f6a1c5e7b9d24")
+        example = problem_details(code, "0b6d2f0c9a574f0e8d3f6a1c5e7b9d24")
         declared["content"][MEDIA_TYPE]["examples"][code] = {"value": example.model_dump()}
     return by_status
 

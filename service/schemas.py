@@ -2,29 +2,62 @@
 
 import json
 from importlib.resources import files
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from service.problems import Problem
 from undertone import emotions
 from undertone.bundle import Calibration, Corpus, Manifest, Metrics
 from undertone.emotions import Sentiment
+from undertone.errors import UnusableAudio
 from undertone.limits import Limits
 from undertone.pcm import ENCODINGS
-from undertone.prediction import Prediction
+from undertone.prediction import Emotion, Prediction, Segment
 from undertone.spec import Windows
 
 EXAMPLE: dict[str, Any] = json.loads((files("service") / "static/example.json").read_text())
 """What the model of this repository really answered for ``examples/hello.wav``."""
 
+_HEARD: dict[str, Any] = {
+    key: EXAMPLE[key] for key in ("label", "score", "probabilities", "sentiment", "warnings")
+}
+_TWO: Final = EXAMPLE["probabilities"][:2]
+SEGMENTS_EXAMPLE: Final[list[dict[str, Any]]] = [
+    {"start": start, "end": end, **heard}
+    for start, end, heard in (
+        (2.5, 5.5, {**_TWO[0], "probabilities": _TWO, "reason": None}),
+        (3.0, 6.0, dict.fromkeys(("label", "score", "probabilities")) | {"reason": "no_speech"}),
+    )
+]
+_SILENT: Final[dict[str, Any]] = {
+    **dict.fromkeys(_HEARD),
+    "warnings": [],
+    "reason": "no_speech",
+}
+EXAMPLES: Final[dict[str, Any]] = {
+    "plain": {"summary": "a sentence", "value": EXAMPLE},
+    "segments": {
+        "summary": "segments=true, top_k=2 (an excerpt)",
+        "value": {**EXAMPLE, "probabilities": _TWO, "segments": SEGMENTS_EXAMPLE},
+    },
+    "channels": {
+        "summary": "channels=split, of a call in which one side says nothing",
+        "value": {**EXAMPLE, "channels": [{**_HEARD, "reason": None}, _SILENT]},
+    },
+}
+"""The same with what can be asked for beside it."""
 
-class _Reply(BaseModel):
+
+class Reply(BaseModel):
+    """What all of them have in common."""
+
     model_config = ConfigDict(
         frozen=True, from_attributes=True, protected_namespaces=(), use_attribute_docstrings=True
     )
 
 
-class EmotionReply(_Reply):
+class EmotionReply(Reply):
     """One emotion."""
 
     label: str
@@ -33,7 +66,7 @@ class EmotionReply(_Reply):
     """Its probability, from 0 to 1."""
 
 
-class SentimentReply(_Reply):
+class SentimentReply(Reply):
     """The emotions' probabilities, summed by the map that ``/models/{name}`` shows."""
 
     label: Sentiment
@@ -42,7 +75,7 @@ class SentimentReply(_Reply):
     """Its probability, from 0 to 1."""
 
 
-class AudioReply(_Reply):
+class AudioReply(Reply):
     """What was sent."""
 
     duration_s: float
@@ -55,7 +88,7 @@ class AudioReply(_Reply):
     """How a sample was stored."""
 
 
-class ModelReference(_Reply):
+class ModelReference(Reply):
     """Which model answered."""
 
     name: str
@@ -64,7 +97,7 @@ class ModelReference(_Reply):
     """The version of its weights."""
 
 
-class WarningReply(_Reply):
+class WarningReply(Reply):
     """Something to know about a recording that was taken all the same."""
 
     code: str
@@ -73,7 +106,7 @@ class WarningReply(_Reply):
     """A sentence for a person."""
 
 
-class TimingReply(_Reply):
+class TimingReply(Reply):
     """Milliseconds that the answer took, without the upload."""
 
     decode: float
@@ -86,7 +119,69 @@ class TimingReply(_Reply):
     """All of it, and the wait for a processor."""
 
 
-class PredictionReply(_Reply):
+class SegmentReply(Reply):
+    """What a model hears in one window of a recording. Windows overlap; each ends a hop after the last."""
+
+    start: float
+    """In seconds from the beginning of the recording."""
+    end: float
+    """In seconds."""
+    label: str | None
+    """The likeliest emotion; null where there is nothing to hear one in."""
+    score: float | None
+    """Its probability, from 0 to 1."""
+    probabilities: tuple[EmotionReply, ...] | None
+    """Every emotion that the model knows (the ``top_k`` likeliest, if asked), likeliest first."""
+    reason: str | None
+    """Why there is nothing to hear: the code of a problem, such as ``no_speech``."""
+
+    @classmethod
+    def of(cls, segment: Segment, top_k: int | None = None) -> Self:
+        """The reply for a segment, with its ``top_k`` likeliest emotions or all."""
+        return cls(
+            start=segment.start,
+            end=segment.end,
+            label=segment.label,
+            score=segment.score,
+            probabilities=segment.probabilities and _emotions(segment.probabilities, top_k),
+            reason=segment.reason,
+        )
+
+
+class HeardReply(Reply):
+    """What a model hears in one channel of a recording."""
+
+    label: str | None
+    """The likeliest emotion; null where there is nothing to hear one in."""
+    score: float | None
+    """Its probability, from 0 to 1."""
+    probabilities: tuple[EmotionReply, ...] | None
+    """As for the whole recording."""
+    sentiment: SentimentReply | None
+    """Whether it sounds positive, neutral or negative."""
+    warnings: tuple[WarningReply, ...]
+    """What to know about this channel."""
+    reason: str | None
+    """Why there is nothing to hear: the code of a problem, such as ``no_speech``."""
+    segments: tuple[SegmentReply, ...] | None = None
+    """As for the whole recording, where ``segments=true`` was asked for."""
+
+    @classmethod
+    def of(cls, channel: Prediction | UnusableAudio, top_k: int | None = None) -> Self:
+        """The reply for one channel."""
+        if isinstance(channel, UnusableAudio):
+            return cls(
+                label=None,
+                score=None,
+                probabilities=None,
+                sentiment=None,
+                warnings=(),
+                reason=channel.code,
+            )
+        return cls(**_heard(channel, top_k), reason=None)
+
+
+class PredictionReply(Reply):
     """What a model hears in one recording."""
 
     label: str
@@ -109,26 +204,73 @@ class PredictionReply(_Reply):
     """What the log knows this request by."""
     timing_ms: TimingReply
     """How long it took."""
+    segments: tuple[SegmentReply, ...] | None = None
+    """The emotion over time, in order; there only if ``segments=true`` was asked for."""
+    channels: tuple[HeardReply, ...] | None = None
+    """Each channel for itself, in order; there only if ``channels=split`` was asked for."""
 
     @classmethod
     def of(cls, prediction: Prediction, request_id: str, top_k: int | None = None) -> Self:
         """The reply for a prediction, with its ``top_k`` likeliest emotions or all."""
-        sentiment, score = prediction.sentiment
         name, version = prediction.model
+        channels = prediction.channels
         return cls(
-            label=prediction.label,
-            score=prediction.score,
-            probabilities=tuple(map(EmotionReply.model_validate, prediction.probabilities[:top_k])),
-            sentiment=SentimentReply(label=sentiment, score=score),
+            **_heard(prediction, top_k),
             audio=AudioReply.model_validate(prediction.audio),
             model=ModelReference(name=name, version=version),
-            warnings=tuple(map(WarningReply.model_validate, prediction.warnings)),
             request_id=request_id,
             timing_ms=TimingReply.model_validate(prediction.timing_ms),
+            **(
+                {}
+                if channels is None
+                else {"channels": tuple(HeardReply.of(channel, top_k) for channel in channels)}
+            ),
         )
 
 
-class LimitsReply(_Reply):
+def _heard(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
+    """What a recording and a channel of one have in common."""
+    sentiment, score = prediction.sentiment
+    segments = prediction.segments
+    return {
+        "label": prediction.label,
+        "score": prediction.score,
+        "probabilities": _emotions(prediction.probabilities, top_k),
+        "sentiment": SentimentReply(label=sentiment, score=score),
+        "warnings": tuple(map(WarningReply.model_validate, prediction.warnings)),
+        **(
+            {}
+            if segments is None
+            else {"segments": tuple(SegmentReply.of(segment, top_k) for segment in segments)}
+        ),
+    }
+
+
+def _emotions(ranked: tuple[Emotion, ...], top_k: int | None) -> tuple[EmotionReply, ...]:
+    return tuple(map(EmotionReply.model_validate, ranked[:top_k]))
+
+
+class ResultReply(Reply):
+    """What became of one file of several: a prediction or a problem."""
+
+    file: int
+    """Which one, counted from 0 in the order of the form."""
+    prediction: PredictionReply | None
+    """What is heard in it."""
+    problem: Problem | None
+    """What is wrong with it."""
+
+
+class BatchReply(Reply):
+    """What became of several files, in the order of the form."""
+
+    request_id: str
+    """What the log knows this request by."""
+    results: tuple[ResultReply, ...]
+    """One for each file."""
+
+
+class LimitsReply(Reply):
     """What a recording has to keep within."""
 
     max_bytes: int
@@ -145,7 +287,7 @@ class LimitsReply(_Reply):
     """Of the file."""
 
 
-class ModelReply(_Reply):
+class ModelReply(Reply):
     """All there is to know about a model before asking it."""
 
     name: str
@@ -208,7 +350,7 @@ class ModelReply(_Reply):
         )
 
 
-class ModelsReply(_Reply):
+class ModelsReply(Reply):
     """The models that can be asked for."""
 
     default: str
@@ -219,14 +361,14 @@ class ModelsReply(_Reply):
     """The names of those that did not pass their check; asked for one, the service answers 503."""
 
 
-class HealthReply(_Reply):
+class HealthReply(Reply):
     """The process answers."""
 
     status: str
     """``ok``."""
 
 
-class ReadyReply(_Reply):
+class ReadyReply(Reply):
     """The models are loaded, verified and warm."""
 
     status: str
@@ -235,7 +377,7 @@ class ReadyReply(_Reply):
     """Which ones."""
 
 
-class VersionReply(_Reply):
+class VersionReply(Reply):
     """What is running."""
 
     undertone: str
@@ -248,7 +390,7 @@ class VersionReply(_Reply):
     """The version of feature specifications that it reads."""
 
 
-class ProblemKindReply(_Reply):
+class ProblemKindReply(Reply):
     """A kind of problem that the service may answer."""
 
     code: str

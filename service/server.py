@@ -11,6 +11,7 @@ from service import logs
 from service.app import create_app
 from service.models import load_models
 from service.settings import Settings
+from service.wire import MAX_FRAME, FirmWebSocket
 
 GRACE_S: Final = 8
 """How long requests may go on after SIGTERM; `docker stop` kills after ten seconds."""
@@ -36,7 +37,9 @@ def run(settings: Settings) -> None:
             log_config=logs.configuration(settings.log_level),
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
-            ws="none",
+            ws=FirmWebSocket,
+            ws_max_size=MAX_FRAME,
+            ws_per_message_deflate=False,  # sound does not shrink, and a window costs memory
         )
         host, port = bound.getsockname()[:2]
         names = list(models.manifests)

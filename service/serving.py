@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple, Unpack
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import numpy as np
@@ -14,11 +15,15 @@ from service.batcher import Batcher
 from service.metrics import Metrics
 from service.models import Models
 from service.settings import Settings
-from undertone.audio import Audio, Limits, decode
+from undertone.audio import Audio, Limits, decode, decode_channels
 from undertone.classifier import Classifier
+from undertone.errors import UnusableAudio
 from undertone.plan import Plan, make_plan, prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+
+LONG: Final = 1024 * 1024
+"""Bytes of an upload that takes long to decode; one decoder is kept from these, where there are two."""
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -40,45 +45,97 @@ class Serving:
         self.models = models
         self.limits = settings.limits
         self._decoders = anyio.CapacityLimiter(settings.decoders)
+        self._long = anyio.CapacityLimiter(max(1, settings.decoders - 1))
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
 
     async def predict(
-        self, data: bytes | bytearray, classifier: Classifier, *, segments: bool = False
+        self,
+        data: bytes | bytearray,
+        classifier: Classifier,
+        *,
+        segments: bool = False,
+        split: bool = False,
     ) -> Prediction:
         """Hear the WAV file ``data``; cancel to let go of it.
 
+        Args:
+            data: the whole file.
+            classifier: what is to hear it.
+            segments: whether to tell the emotion over time, too.
+            split: whether to hear each channel for itself, too.
+
         Raises:
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
+            Overloaded: the queue of the model is full.
         """
         started = time.perf_counter()
-        heard = await self._in_thread(_hear, data, classifier.spec, self.limits, segments)
-        return await self._answer(heard, classifier, started)
+        spec = classifier.spec
+        async with self._long if len(data) > LONG else nullcontext():
+            heard = await self.in_thread(_decode_and_begin, data, spec, self.limits, segments)
+        prediction = await self._go_on(heard, classifier, started)
+        if not split:
+            return prediction
+        async with self._long if len(data) > LONG else nullcontext():
+            apart = await self.in_thread(decode_channels, data, spec.sr, self.limits)
+        channels = [await self._channel(audio, classifier, segments) for audio in apart]
+        total = 1e3 * (time.perf_counter() - started)
+        return replace(
+            prediction,
+            channels=tuple(channels),
+            timing_ms=replace(prediction.timing_ms, total=total),
+        )
 
-    async def _answer(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
-        batcher = self._batcher(classifier)
-        features, features_ms, inference_s = heard.features, heard.features_ms, 0.0
+    async def _channel(
+        self, audio: Audio | UnusableAudio, classifier: Classifier, segments: bool
+    ) -> Prediction | UnusableAudio:
+        if isinstance(audio, UnusableAudio):
+            return audio
+        started = time.perf_counter()
+        heard = await self.in_thread(_begin, audio, classifier.spec, segments)
+        try:
+            return await self._go_on(heard, classifier, started)
+        except UnusableAudio as error:
+            return error
+
+    async def _go_on(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
+        """Ask about one batch of windows after the other: a clip has one, ten minutes have many."""
+        features, features_ms, inference_ms = heard.features, heard.features_ms, 0.0
         answers = []
         for number, spans in enumerate(heard.plan.batches):
+            begun = time.perf_counter()
             if number:
-                begun = time.perf_counter()
-                samples = heard.audio.samples
-                features = await self._in_thread(prepare, samples, spans, classifier.spec)
-                features_ms += 1e3 * (time.perf_counter() - begun)
+                features = await self.in_thread(
+                    prepare, heard.audio.samples, spans, classifier.spec
+                )
             asked = time.perf_counter()
-            answers.append(await batcher.infer(features))
-            inference_s += time.perf_counter() - asked
+            answers.append(await self.infer(classifier, features))
+            features_ms += 1e3 * (asked - begun)
+            inference_ms += 1e3 * (time.perf_counter() - asked)
         timing = Timing(
             decode=heard.decode_ms,
             features=features_ms,
-            inference=1e3 * inference_s,
+            inference=inference_ms,
             total=1e3 * (time.perf_counter() - started),
         )
         return heard.plan.conclude(classifier.manifest, heard.audio, answers, timing)
 
-    async def _in_thread(
+    async def infer(
+        self, classifier: Classifier, features: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """``float32[n, frames, width]`` to ``float32[n, emotions]``, by the queue of the model.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        if not len(features):
+            return np.zeros((0, len(classifier.manifest.emotions)), np.float32)
+        return await self._batcher(classifier).infer(features)
+
+    async def in_thread(
         self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
     ) -> Result:
+        """What ``work`` returns, done beside the event loop, as many at a time as there are decoders."""
         return await to_thread.run_sync(work, *arguments, limiter=self._decoders)
 
     def _batcher(self, classifier: Classifier) -> Batcher:
@@ -100,12 +157,18 @@ class Serving:
             batcher.close()
 
 
-def _hear(data: bytes | bytearray, spec: Spec, limits: Limits, segments: bool) -> _Heard:
-    """What a clip needs before the network: all of it for most, the first batch of a long one."""
+def _decode_and_begin(
+    data: bytes | bytearray, spec: Spec, limits: Limits, segments: bool
+) -> _Heard:
     started = time.perf_counter()
     audio = decode(data, spec.sr, limits)
-    decoded = time.perf_counter()
+    decode_ms = 1e3 * (time.perf_counter() - started)
+    return replace(_begin(audio, spec, segments), decode_ms=decode_ms)
+
+
+def _begin(audio: Audio, spec: Spec, segments: bool) -> _Heard:
+    """What a clip needs before the network: all of it for most, the first batch of a long one."""
+    started = time.perf_counter()
     plan = make_plan(audio.samples, spec, segments=segments)
     features = prepare(audio.samples, next(plan.batches, ()), spec)
-    extracted = time.perf_counter()
-    return _Heard(audio, plan, features, 1e3 * (decoded - started), 1e3 * (extracted - decoded))
+    return _Heard(audio, plan, features, 0.0, 1e3 * (time.perf_counter() - started))

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from io import BytesIO
 from typing import Final
 
 from anyio import to_thread
@@ -16,6 +17,11 @@ FIELD: Final = "file"
 MAX_FIELDS: Final = 8
 """Fields beside the file that are passed over; a form of thousands is no upload."""
 
+MAX_FILES: Final = 32
+"""Files in a request for several; together they are no larger than one alone may be."""
+
+_CHUNK: Final = 1024 * 1024
+
 STALLED_S: Final = 20.0
 """Seconds without a byte after which an upload is given up: it keeps a place from others."""
 
@@ -29,14 +35,10 @@ async def read_upload(request: Request) -> bytes | bytearray:
         AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
         UploadStalled, ClientGone: it does not end.
     """
-    raw_type, options = parse_options_header(request.headers.get("content-type"))
-    media_type = raw_type.decode("latin-1")
-    if media_type == "multipart/form-data":
-        boundary = options.get(b"boundary")
-        if not boundary:
-            raise MalformedRequest("The Content-Type of the multipart form names no boundary.")
-        # Not on the event loop: a form made to be slow to read must not keep others waiting.
-        return await to_thread.run_sync(file_of_form, await _body(request), boundary)
+    media_type, boundary = _content_type(request)
+    if boundary is not None:
+        (file,) = await _files(request, boundary, max_files=1)
+        return file
     if media_type in {"", "application/octet-stream"} or media_type.startswith("audio/"):
         return await _body(request)
     raise UnsupportedMediaType(
@@ -47,11 +49,37 @@ async def read_upload(request: Request) -> bytes | bytearray:
     )
 
 
-def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
-    """The one file of a multipart form.
+async def read_uploads(request: Request) -> list[bytes]:
+    """The audio of several files, each whole, in the order in which they were sent.
 
     Raises:
-        MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
+        UnsupportedMediaType: the Content-Type is no form.
+        MalformedRequest: the form cannot be read, has no file, or more than `MAX_FILES`.
+        AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
+        UploadStalled, ClientGone: it does not end.
+    """
+    media_type, boundary = _content_type(request)
+    if boundary is None:
+        raise UnsupportedMediaType(
+            f"A body of {media_type or 'unknown type'} is not taken. Send a multipart form with a "
+            f"field {FIELD!r} for each file.",
+            received={"content_type": media_type},
+            allowed={"content_type": ["multipart/form-data"]},
+        )
+    return await _files(request, boundary, max_files=MAX_FILES)
+
+
+def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[bytes]:
+    """The files of a multipart form, in order.
+
+    Args:
+        body: the form; taken away piece by piece, so that nothing lies in memory twice.
+        boundary: what separates its parts.
+        max_files: how many files it may have.
+
+    Raises:
+        MalformedRequest: the form cannot be read, has no file, too many, or one that is not in a
+            field ``file``.
     """
     files: list[File] = []
     fields: list[Field] = []
@@ -64,8 +92,10 @@ def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
 
     def on_file(file: File) -> None:
         files.append(file)
-        if len(files) > 1:
-            raise FormParserError("it has more than one file; send them one by one")
+        if len(files) > max_files:
+            advice = "send them one by one" if max_files == 1 else "send them in parts"
+            count = "one file" if max_files == 1 else f"{max_files} files"
+            raise FormParserError(f"it has more than {count}; {advice}")
 
     parser = FormParser(
         "multipart/form-data",
@@ -76,7 +106,9 @@ def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
         config={"MAX_MEMORY_FILE_SIZE": math.inf},
     )
     try:
-        parser.write(bytes(body))
+        while body:
+            parser.write(bytes(body[:_CHUNK]))
+            del body[:_CHUNK]
         parser.finalize()
     except FormParserError as error:
         raise MalformedRequest(f"The form cannot be read: {error}.") from error
@@ -84,16 +116,41 @@ def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
         parser.close()
     if not ended:
         raise MalformedRequest("The form is cut off: its closing boundary is missing.")
-    if not files or files[0].field_name != FIELD.encode():
+    if not files or any(file.field_name != FIELD.encode() for file in files):
         names = [file.field_name for file in files] + [field.field_name for field in fields]
         raise MalformedRequest(
             f"The form has no file in the field {FIELD!r}. With curl: -F {FIELD}=@clip.wav",
             received={"fields": [(name or b"")[:64].decode("latin-1") for name in names]},
             allowed={"fields": [FIELD]},
         )
-    file = files[0].file_object
-    file.seek(0)
-    return file.read()
+    return [_content(file) for file in files]
+
+
+def _content(file: File) -> bytes:
+    memory = file.file_object
+    assert isinstance(memory, BytesIO), "there is no size from which files are kept elsewhere"
+    return memory.getvalue()
+
+
+def _content_type(request: Request) -> tuple[str, bytes | None]:
+    """The media type, and the boundary where it is a form.
+
+    Raises:
+        MalformedRequest: it is a form without a boundary.
+    """
+    raw_type, options = parse_options_header(request.headers.get("content-type"))
+    media_type = raw_type.decode("latin-1")
+    if media_type != "multipart/form-data":
+        return media_type, None
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise MalformedRequest("The Content-Type of the multipart form names no boundary.")
+    return media_type, boundary
+
+
+async def _files(request: Request, boundary: bytes, max_files: int) -> list[bytes]:
+    # Not on the event loop: a form made to be slow to read must not keep others waiting.
+    return await to_thread.run_sync(files_of_form, await _body(request), boundary, max_files)
 
 
 async def _body(request: Request) -> bytearray:

@@ -47,6 +47,9 @@ ARRAY_ENCODINGS: Final[dict[str, Encoding]] = {
 }
 
 
+_SLACK: Final = 16
+"""Samples by which a resampler may round up."""
+
 BLOCK: Final = 2**18
 """Samples, of all channels, that are held as floats at a time: a clip is one block, ten minutes are many."""
 
@@ -276,10 +279,14 @@ def _audio(
     source: _Source, mono: Iterable[NDArray[np.float32]], sr: int, warnings: tuple[Notice, ...]
 ) -> Audio:
     resampler = Resampler(source.sample_rate, sr)
-    parts = [resampler.push(block) for block in mono]
-    parts.append(resampler.finish())
+    # Filled part by part: a list of parts would be all of it once more.
+    samples = np.empty(source.n_frames * sr // source.sample_rate + _SLACK, np.float32)
+    length = 0
+    for part in resampler.resampled(mono):
+        samples[length : length + part.size] = part
+        length += part.size
     return Audio(
-        samples=np.concatenate(parts),
+        samples=samples[:length],
         sr=sr,
         duration_s=source.n_frames / source.sample_rate,
         sample_rate=source.sample_rate,

@@ -11,11 +11,11 @@ from undertone.audio import Audio, Limits, decode, from_array, read
 from undertone.bundle import Bundle, Manifest, open_bundle, read_golden
 from undertone.engine import Engine
 from undertone.errors import BundleMismatch
-from undertone.features import extract_all
 from undertone.listener import Listener
 from undertone.plan import make_plan, prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+from undertone.timeline import Grid
 
 _FEATURE_TOLERANCE = 0.1
 _PROBABILITY_TOLERANCE = 1e-3
@@ -153,7 +153,6 @@ def windows(samples: NDArray[np.float32], spec: Spec) -> NDArray[np.float32]:
     """The features of the windows that vote for the answer, ``float32[windows, frames, width]``.
 
     Of a clip of up to ``spec.windows.clip_s`` it is one, which holds all of it; see
-    `undertone.timeline` for longer ones. Pauses have no emotion and get no vote.
+    `undertone.timeline` for longer ones. Whether somebody speaks in them is not asked here.
     """
-    plan = make_plan(samples, spec, segments=False)
-    return extract_all((samples[start:end] for start, end in plan.asked), spec)
+    return prepare(samples, Grid.of(spec).voters(samples.size), spec)

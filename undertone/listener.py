@@ -7,20 +7,20 @@ that put their questions to a queue, as the service does. What comes out at the 
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.audio import ARRAY_ENCODINGS, Audio, require_sound
+from undertone.audio import ARRAY_ENCODINGS, Audio, Notice, require_sound
 from undertone.errors import UnsupportedAudio
 from undertone.features import extract_all
 from undertone.limits import Limits, check_duration, check_format
-from undertone.pauses import Pauses
 from undertone.pcm import to_float
 from undertone.prediction import Prediction, Segment, Timing, conclude, segment
 from undertone.resample import Resampler
+from undertone.speech import Verdict, heed, judge
 from undertone.survey import Survey
 from undertone.timeline import Grid, Reel, Span
 
@@ -73,7 +73,9 @@ class Ear:
         self._resampler = Resampler(sample_rate, manifest.spec.sr)
         self._grid = Grid.of(manifest.spec)
         self._reel = Reel(self._grid)
-        self._pauses = Pauses()
+        self._verdicts: dict[Span, Verdict] = {}
+        self._votes: tuple[Span, ...] = ()
+        self._doubts: tuple[Notice, ...] = ()
         self._survey = Survey(1)
         self._encoding = "pcm_s16"
         self._low = self._high = 0.0
@@ -138,8 +140,10 @@ class Ear:
         if last is not None:
             questions.append(self._question(last, self._reel.cut(last)))
         whole = Span(0, n_samples)
-        if n_samples <= self._grid.clip and not (last == whole and questions[-1].reason is None):
-            questions.append(Question(whole, self._reel.cut(whole), None, shown=False))
+        if n_samples <= self._grid.clip and whole not in self._verdicts:
+            questions.append(replace(self._question(whole, self._reel.cut(whole)), shown=False))
+        self._votes = self._grid.voters(n_samples)
+        self._doubts = heed(self._verdicts[span] for span in self._votes)
         return questions
 
     def features(self, questions: Sequence[Question]) -> NDArray[np.float32]:
@@ -165,12 +169,8 @@ class Ear:
         """The answer for the whole, after `finish` and once all its questions were taken.
 
         Its ``audio`` has no samples: they were not kept.
-
-        Raises:
-            NoSpeech: no window of it was heard.
         """
-        n_samples = self._reel.n_samples
-        votes = [row for span, row in self._answers.items() if self._grid.votes(span, n_samples)]
+        votes = [self._answers[span] for span in self._votes if span in self._answers]
         audio = Audio(
             samples=np.zeros(0, np.float32),
             sr=self.spec.sr,
@@ -178,7 +178,7 @@ class Ear:
             sample_rate=self._sample_rate,
             channels=1,
             encoding=self._encoding,
-            warnings=self._survey.warnings,
+            warnings=self._survey.warnings + self._doubts,
         )
         return conclude(self.manifest, audio, votes, timing, tuple(self._segments))
 
@@ -189,7 +189,8 @@ class Ear:
         return [self._question(span, samples) for span, samples in self._reel.push(block)]
 
     def _question(self, span: Span, samples: NDArray[np.float32]) -> Question:
-        return Question(span, samples, self._pauses.reason(samples))
+        verdict = self._verdicts[span] = judge(samples, self.spec.sr)
+        return Question(span, samples, verdict.reason)
 
 
 class Listener:

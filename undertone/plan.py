@@ -1,18 +1,18 @@
 """What is asked about a recording that is all there, and what its answers add up to."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.audio import Audio
+from undertone.audio import Audio, Notice
 from undertone.bundle import Manifest
 from undertone.features import extract_all
-from undertone.pauses import Pauses
 from undertone.prediction import Prediction, Timing, conclude, segment
 from undertone.spec import Spec
+from undertone.speech import heed, judge
 from undertone.timeline import Grid, Span
 
 BATCH: Final = 32
@@ -28,11 +28,13 @@ class Plan:
         votes: those of them that count for the answer to the whole.
         shown: those that become segments, each with why nothing is heard in it, or None; None where
             no segments were asked for.
+        warnings: what to say about the recording.
     """
 
     asked: tuple[Span, ...]
     votes: tuple[Span, ...]
     shown: tuple[tuple[Span, str | None], ...] | None
+    warnings: tuple[Notice, ...]
 
     @property
     def batches(self) -> Iterator[tuple[Span, ...]]:
@@ -46,13 +48,10 @@ class Plan:
         answers: Iterable[NDArray[np.float32]],
         timing: Timing,
     ) -> Prediction:
-        """The answer, from ``float32[n, emotions]`` for each of the ``batches``.
-
-        Raises:
-            NoSpeech: no window of it was heard.
-        """
+        """The answer, from ``float32[n, emotions]`` for each of the ``batches``."""
         rows = [row for batch in answers for row in batch]
         heard = dict(zip(self.asked, rows, strict=True))
+        audio = replace(audio, warnings=audio.warnings + self.warnings)
         votes = [heard[span] for span in self.votes]
         if self.shown is None:
             return conclude(manifest, audio, votes, timing)
@@ -64,19 +63,26 @@ class Plan:
 
 
 def make_plan(samples: NDArray[np.float32], spec: Spec, *, segments: bool) -> Plan:
-    """What to ask about a recording, ``float32[n]`` at the spec's rate."""
+    """What to ask about a recording, ``float32[n]`` at the spec's rate.
+
+    Raises:
+        NoSpeech: nobody speaks in it.
+    """
     grid, n_samples = Grid.of(spec), samples.size
-    if n_samples <= grid.clip and not segments:
-        return Plan((Span(0, n_samples),), (Span(0, n_samples),), None)
-    pauses = Pauses()
-    shown = tuple((span, pauses.reason(samples[slice(*span)])) for span in grid.spans(n_samples))
-    heard = [span for span, reason in shown if reason is None]
-    if n_samples <= grid.clip:
-        votes = [Span(0, n_samples)]
-    else:
-        votes = [span for span in heard if grid.votes(span, n_samples)]
-    asked = dict.fromkeys([*heard, *votes] if segments else votes)
-    return Plan(tuple(asked), tuple(votes), shown if segments else None)
+    votes = grid.voters(n_samples)
+    shown = grid.spans(n_samples) if segments else ()
+    verdicts = {span: judge(samples[slice(*span)], spec.sr) for span in {*votes, *shown}}
+    warnings = heed(verdicts[span] for span in votes)
+
+    def heard(spans: Iterable[Span]) -> tuple[Span, ...]:
+        return tuple(span for span in spans if verdicts[span].reason is None)
+
+    return Plan(
+        asked=heard(dict.fromkeys((*shown, *votes))),
+        votes=heard(votes),
+        shown=tuple((span, verdicts[span].reason) for span in shown) if segments else None,
+        warnings=warnings,
+    )
 
 
 def prepare(samples: NDArray[np.float32], spans: Sequence[Span], spec: Spec) -> NDArray[np.float32]:

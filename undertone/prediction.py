@@ -10,7 +10,7 @@ from undertone import emotions
 from undertone.audio import Audio, Notice
 from undertone.bundle import Manifest
 from undertone.emotions import Sentiment
-from undertone.errors import NoSpeech, UnusableAudio
+from undertone.errors import UnusableAudio
 from undertone.timeline import Span
 
 
@@ -91,13 +91,7 @@ def conclude(
     timing: Timing,
     segments: tuple[Segment, ...] | None = None,
 ) -> Prediction:
-    """The answer for one clip: the mean over the windows that vote, ``float32[windows, emotions]``.
-
-    Raises:
-        NoSpeech: there is none that votes.
-    """
-    if not len(votes):
-        raise NoSpeech("There is no speech in the recording, only pauses. Check the microphone.")
+    """The answer for one clip: the mean over the windows that vote, ``float32[windows, emotions]``."""
     ranked = _ranked(manifest, votes)
     scores = {emotion.label: emotion.score for emotion in ranked}
     return Prediction(

@@ -4,6 +4,7 @@ soxr's "HQ" (linear phase, 20-bit). Its stream gives, to the last bit, what its 
 wherever the input is cut: a file decoded in blocks, a stream and an array are one and the same sound.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -40,3 +41,8 @@ class Resampler:
             return nothing
         rest: NDArray[np.float32] = self._soxr.resample_chunk(nothing, last=True)
         return rest
+
+    def resampled(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """A whole sound, ``float32[n]`` by ``float32[n]``: every block pushed, and the rest."""
+        yield from map(self.push, blocks)
+        yield self.finish()

@@ -83,13 +83,14 @@ class Grid:
         last = self.last(n_samples)
         return (*regular, last) if last else tuple(regular)
 
-    def votes(self, span: Span, n_samples: int) -> bool:
-        """Whether a window counts for the answer to the whole of a recording, all of which is there."""
+    def voters(self, n_samples: int) -> tuple[Span, ...]:
+        """The windows that count for the answer to the whole of a recording, in order."""
         if n_samples <= self.clip:
-            return span == (0, n_samples)
-        if span.end - span.start < self.length:
-            return False
-        return span.start % self.stride == 0 or n_samples - span.end < self.shortest
+            return (Span(0, n_samples),)
+        spans = self.spans(n_samples)
+        first = spans.index(Span(0, self.length))
+        regular = (span for span in spans[first:-1] if span.start % self.stride == 0)
+        return (*regular, spans[-1])
 
 
 class Reel:

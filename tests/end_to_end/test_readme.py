@@ -99,14 +99,27 @@ def test_curl_prints_what_readme_prints(url):
 
 @pytest.mark.slow
 def test_the_requests_of_the_api_document(url):
-    for line in block("sh", "curl", API).splitlines():
+    for line in block("sh", "top_k=3", API).splitlines():
         reply = json.loads(shell(line.replace("http://localhost:8000", url)))
         assert reply["label"] == json.loads(block("json", "probabilities"))["label"]
     code = block("python", "httpx", API).replace("http://localhost:8000", url)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split()[0] == json.loads(block("json", "probabilities"))["label"]
+    label = json.loads(block("json", "probabilities"))["label"]
+    assert done.stdout.split()[0] == label
+
+    reply = json.loads(shell(block("sh", "batch", API).replace("http://localhost:8000", url)))
+    assert reply["results"][0]["prediction"]["label"] == label
+    assert reply["results"][1]["problem"]["code"] == "unsupported_audio"
+
+    code = block("python", "websockets", API).replace("ws://localhost:8000", f"ws{url[4:]}")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    *segments, summary = done.stdout.splitlines()
+    assert [line.split()[1] for line in segments][:3] == ["0.5", "1.0", "1.5"]
+    assert summary.split()[:2] == ["summary", label]
 
 
 @pytest.mark.slow

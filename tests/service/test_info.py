@@ -93,10 +93,33 @@ def test_the_example_reply_is_one(client, hello):
     """It was made by the shipped model; its numbers are checked where that model is."""
     document = client.get("/openapi.json").json()
     content = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]
-    example = content["application/json"]["example"]
+    example = content["application/json"]["examples"]["plain"]["value"]
     reply = client.post("/predict", files={"file": hello.read_bytes()}).json()
     assert shape(example) == shape(reply)
     assert example["audio"] == reply["audio"]
+
+
+def test_the_examples_of_what_can_be_asked_for_are_ones(client, hello):
+    document = client.get("/openapi.json").json()
+    content = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]
+    examples = content["application/json"]["examples"]
+    query = {"segments": True, "channels": "split"}
+    reply = client.post("/predict", files={"file": hello.read_bytes()}, params=query).json()
+    assert shape(examples["segments"]["value"]["segments"]) == shape(reply["segments"])
+    alone = client.post(
+        "/predict", files={"file": hello.read_bytes()}, params={"channels": "split"}
+    )
+    assert shape(examples["channels"]["value"]["channels"]) == shape(alone.json()["channels"])
+
+
+def test_the_messages_of_a_stream_are_in_the_document(client):
+    document = client.get("/openapi.json").json()
+    stream = document["paths"]["/stream"]["get"]
+    messages = stream["responses"]["101"]["content"]["application/json"]
+    for name, example in messages["examples"].items():
+        assert example["value"]["type"] == name
+    for each in messages["schema"]["anyOf"]:
+        assert each["$ref"].rsplit("/", 1)[1] in document["components"]["schemas"]
 
 
 def shape(value: object) -> object:

@@ -141,6 +141,73 @@ def test_a_long_recording_is_heard_in_windows(client):
     assert sum(each["score"] for each in reply["probabilities"]) == pytest.approx(1, abs=1e-6)
 
 
+def test_segments_tell_the_emotion_over_time(client, hello: Path):
+    plain = post(client, hello.read_bytes()).json()
+    assert not {"segments", "channels"} & set(plain)
+    reply = post(client, hello.read_bytes(), segments=True).json()
+    assert [(each["start"], each["end"]) for each in reply["segments"]] == [
+        *((0, end / 2) for end in range(1, 7)),
+        (pytest.approx(0.125, abs=1e-3), pytest.approx(3.125, abs=1e-3)),
+    ]
+    for each in reply["segments"]:
+        assert set(each) == {"start", "end", "label", "score", "probabilities", "reason"}
+        assert (each["label"], each["score"]) == tuple(each["probabilities"][0].values())
+        assert len(each["probabilities"]) == 8
+        assert each["reason"] is None
+    assert_close(reply, plain, 1e-6)
+    (first, *_) = post(client, hello.read_bytes(), segments=True, top_k=3).json()["segments"]
+    assert first["probabilities"] == reply["segments"][0]["probabilities"][:3]
+
+
+def test_segments_change_nothing_about_a_long_recording(client):
+    sound = np.concatenate([hum(9, pitch=110), np.zeros(80_000), hum(9, pitch=300)])
+    data = wav.encode(sound, 16_000)
+    reply = post(client, data, segments=True).json()
+    assert_close(reply, post(client, data).json(), 1e-6)
+    silent = [each for each in reply["segments"] if each["reason"]]
+    assert [(each["start"], each["end"]) for each in silent] == [
+        (start / 2, start / 2 + 3) for start in range(18, 23)
+    ]
+    for each in silent:
+        assert (each["label"], each["score"], each["probabilities"]) == (None, None, None)
+        assert each["reason"] == "no_speech"
+
+
+def test_each_channel_is_heard_for_itself(client):
+    agent, caller = hum(8, pitch=110), hum(8, pitch=330)
+    data = wav.encode(np.stack([agent, caller, np.zeros_like(agent)], axis=1), 16_000)
+    reply = post(client, data, channels="split", segments=True).json()
+    first, second, silent = reply["channels"]
+    for channel, sound in ((first, agent), (second, caller)):
+        alone = post(client, wav.encode(sound, 16_000), segments=True).json()
+        assert_close(channel, alone, 1e-5)
+        assert len(channel["segments"]) == len(alone["segments"])
+        assert set(channel) == {
+            *("label", "score", "probabilities", "sentiment", "warnings", "reason", "segments"),
+        }
+    assert {key: silent[key] for key in ("label", "score", "probabilities", "sentiment")} == {
+        "label": None,
+        "score": None,
+        "probabilities": None,
+        "sentiment": None,
+    }
+    assert silent["reason"] == "no_speech"
+    assert_close(reply, post(client, data).json(), 1e-6)
+
+
+def test_other_channels_are_refused(client):
+    response = post(client, hum_wav(), channels="left")
+    assert response.status_code == 422
+    assert response.json()["received"] == {"channels": "left"}
+
+
+def assert_close(one: dict, other: dict, tolerance: float) -> None:
+    scores, others = (
+        {each["label"]: each["score"] for each in reply["probabilities"]} for reply in (one, other)
+    )
+    assert scores == pytest.approx(others, abs=tolerance)
+
+
 def test_nothing_of_a_request_is_written_to_disk(models: Models, tmp_path, monkeypatch):
     """A large upload would be spooled to the folder for temporary files; there is none here."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))

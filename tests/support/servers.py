@@ -9,13 +9,28 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from service.wire import MAX_FRAME, FirmWebSocket
+
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
-    """The address of a uvicorn that serves ``app`` in a thread, for as long as the block lasts."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
+def running(app: FastAPI, *, small_buffers: bool = False) -> Iterator[str]:
+    """The address of a uvicorn that serves ``app`` in a thread, for as long as the block lasts.
+
+    With ``small_buffers`` the system keeps next to nothing for a client that does not read.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws=FirmWebSocket,
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        if small_buffers:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -60,13 +60,24 @@ def test_the_size_of_a_batch_changes_nothing(model, n):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_silence_in_a_long_clip_gets_no_vote(model, hello):
+def test_a_pause_in_a_long_clip_gets_no_vote(model, hello):
     speech = audio.read(hello, 16_000).samples
-    pause = np.full(20 * 16_000, 1e-5, np.float32)
-    # The windows that begin in the first three seconds are those that hold speech.
-    heard = windows(np.concatenate([speech, pause]), model.spec)
-    assert len(heard) == 3
-    assert len(windows(np.tile(speech, 8), model.spec)) == 23
+    pause = np.random.default_rng(0).normal(scale=1e-3, size=20 * 16_000).astype(np.float32)
+    alone = scores(model.predict(np.concatenate([speech, speech[:48_000]]), sr=16_000))
+    prediction = model.predict(np.concatenate([speech, speech, pause]), sr=16_000, segments=True)
+    silent = [each for each in prediction.segments if each.reason]
+    assert len(silent) > 30
+    assert all(each.start > 5 for each in silent)
+    assert len(alone) == 8
+    for label, score in scores(prediction).items():
+        assert score == pytest.approx(alone[label], abs=0.1)
+
+
+def test_where_nobody_speaks_nothing_is_heard(model):
+    noise = np.random.default_rng(0).normal(scale=0.1, size=20 * 16_000).astype(np.float32)
+    for seconds in (2, 20):
+        with pytest.raises(NoSpeech):
+            model.predict(noise[: seconds * 16_000], sr=16_000)
 
 
 def test_a_long_clip_is_the_mean_of_its_windows(model, hello):

@@ -1,0 +1,300 @@
+"""Is there a voice in this to hear an emotion in? Told from the sound alone, before a model is asked.
+
+A model that learnt from speech gives an answer to anything, and often a sure one. What tells a voice
+from tones, music, clicks and noise is change: a mouth moves all the time. Six numbers say how much,
+over the frames (32 ms, every 16 ms) that are loud enough to count, between 100 and 4000 Hz, which even a
+telephone carries:
+
+- ``gliding``: share of frames with the overtones of a pitch of 70 to 500 Hz that is not the pitch
+  of the frame before, and near it: voices glide, instruments step or stay;
+- ``movement``: the same among frames with a pitch alone, however many overtones;
+- ``periodicity``: how strongly frames repeat themselves at their pitch, on average;
+- ``mixture``: how much the entropy of the spectrum varies: vowels are lines, consonants are noise;
+- ``colour``: how much the shape of the spectrum varies over the clip: vowels differ;
+- ``flux``: how much that shape changes from one frame to the next.
+
+A logistic rule adds them up; `python -m benchmarks.speech` fits it on one half of the speakers and of
+the sounds, and measures it on the other. Where it is sure that nobody speaks, the clip is
+refused; where it is not sure that somebody does, the answer carries a warning. Pure numpy, about half a
+millisecond for 3 s.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, replace
+from functools import cache
+from typing import Final, Literal
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from undertone.audio import SILENCE, Audio
+from undertone.errors import NoSpeech
+from undertone.wav import Notice
+
+FRAME_S: Final = 0.032
+HOP_S: Final = 0.016
+BAND_HZ: Final = (100.0, 4_000.0)
+RUMBLE_HZ: Final = 60.0
+"""Below it is mains hum and wind, which must not decide which frames are loud."""
+PITCH_HZ: Final = (70.0, 500.0)
+
+PASS_S: Final = 6.0
+"""What is longer is judged in pieces of `PIECE_S`: a minute with one sentence in it holds speech."""
+PIECE_S: Final = 3.0
+
+REFUSABLE_S: Final = 0.5
+"""Of sound that counts; less than that says too little to refuse anybody."""
+
+HUSHED_PERIODICITY: Final = 0.5
+HUSHED_COLOUR: Final = 4.0
+"""No pitch, and yet the vowels of a voice: a whisper is doubted, never refused. Of noise that nobody
+whispers, the spectrum hardly changes (a colour of 1 to 3)."""
+
+_N_BANDS: Final = 12
+_RANGE_DB: Final = 30.0
+_OUTLIERS: Final = 3
+"""Frames that may be louder than what counts as loudest: a bump of the microphone is no reference."""
+_FLOOR_DB: Final = 60.0
+_TINY: Final = 1e-12
+_PERIODIC: Final = 0.5
+_FIRST_PEAK: Final = 0.85
+"""Of the best: the shortest period that repeats nearly as well as any is the pitch."""
+_ENTROPY: Final = (1.2, 3.6)
+"""Of a frame with overtones, in nats: between a single line and noise."""
+_GLIDE_SEMITONES: Final = (0.03, 2.0)
+"""What a voice may do in 16 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the rule looks at; the module says what each is."""
+
+    gliding: float
+    movement: float
+    periodicity: float
+    mixture: float
+    colour: float
+    flux: float
+
+
+WEIGHTS: Final = Signs(
+    gliding=8.135,
+    movement=12.167,
+    periodicity=5.590,
+    mixture=2.843,
+    colour=0.652,
+    flux=1.907,
+)
+BIAS: Final = -22.320
+"""With `WEIGHTS`, as fitted by `python -m benchmarks.speech --fit`."""
+
+REFUSED_BELOW: Final = -1.5
+DOUBTED_BELOW: Final = 0.8
+"""Of the evidence, in nats: 1 and 10 in a thousand clips of the fitting half lie below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether there is speech in a sound.
+
+    Attributes:
+        evidence: log odds for speech, as the rule has them; minus infinity for silence.
+        reason: why no emotion should be looked for, or None.
+        warning: why an answer should be taken with care, or None.
+    """
+
+    evidence: float
+    reason: Literal["no_speech"] | None = None
+    warning: Literal["low_confidence"] | None = None
+
+
+def judge(samples: NDArray[np.float32], sr: int) -> Verdict:
+    """Whether somebody speaks in a clip, or in a window of one.
+
+    Args:
+        samples: float32[n], mono, of any level and length.
+        sr: its rate, in Hz; at least 8000.
+    """
+    if samples.size <= PASS_S * sr:
+        return _judge_piece(samples, sr)
+    piece = round(PIECE_S * sr)
+    best = Verdict(-math.inf, reason="no_speech")
+    for start in range(0, samples.size, piece):
+        # What is left over at the end is judged with what comes before it.
+        start = min(start, samples.size - piece)
+        verdict = _judge_piece(samples[start : start + piece], sr)
+        if verdict.evidence > best.evidence:
+            best = verdict
+        if best.reason is None and best.warning is None:
+            break
+    return best
+
+
+def heed(verdicts: Iterable[Verdict]) -> tuple[Notice, ...]:
+    """What to tell about a recording of which these are the parts that its answer is made of.
+
+    One part in which somebody speaks is enough.
+
+    Returns:
+        A warning ``low_confidence`` where it is doubtful that somebody speaks; otherwise nothing.
+
+    Raises:
+        NoSpeech: nobody does.
+    """
+    verdict = max(verdicts, key=lambda each: (each.reason is None, each.evidence))
+    if verdict.reason:
+        raise NoSpeech(
+            "Nobody speaks in the recording: it sounds like tones, music or noise. "
+            "Check the microphone, or that the right file was sent.",
+            received={"speech_evidence": round(max(verdict.evidence, -99.0), 2)},
+            allowed={"min_speech_evidence": REFUSED_BELOW},
+        )
+    if verdict.warning is None:
+        return ()
+    detail = "It is doubtful that somebody speaks here; the answer may mean nothing."
+    return (Notice(verdict.warning, detail),)
+
+
+def require_speech(audio: Audio) -> Audio:
+    """The same recording, with what `heed` warns of.
+
+    Raises:
+        NoSpeech: nobody speaks in it.
+    """
+    return replace(audio, warnings=audio.warnings + heed([judge(audio.samples, audio.sr)]))
+
+
+def _judge_piece(samples: NDArray[np.float32], sr: int) -> Verdict:
+    if not samples.size or np.ptp(samples) < 2 * SILENCE:
+        return Verdict(-math.inf, reason="no_speech")
+    power, loud = _loud_frames(samples, sr)
+    found = _signs(power, loud, sr)
+    evidence = weigh(found)
+    hushed = found.periodicity < HUSHED_PERIODICITY and found.colour > HUSHED_COLOUR
+    enough = np.count_nonzero(loud) * HOP_S >= REFUSABLE_S
+    if evidence < REFUSED_BELOW and enough and not hushed:
+        return Verdict(evidence, reason="no_speech")
+    return Verdict(evidence, warning="low_confidence" if evidence < DOUBTED_BELOW else None)
+
+
+def signs(samples: NDArray[np.float32], sr: int) -> Signs:
+    """What the rule looks at, of one piece of sound; ``float32[n]`` that is not silent."""
+    return _signs(*_loud_frames(samples, sr), sr)
+
+
+def weigh(signs: Signs) -> float:
+    """The log odds for speech."""
+    return BIAS + float(np.dot(astuple(WEIGHTS), astuple(signs)))
+
+
+def _loud_frames(
+    samples: NDArray[np.float32], sr: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The power spectra of the frames that count, ``float32[loud, bins]``, and which those are."""
+    n_fft, hop = _even(FRAME_S * sr), round(HOP_S * sr)
+    padded = np.pad(samples, (0, max(0, n_fft - samples.size)))
+    frames = sliding_window_view(padded, n_fft)[::hop]
+    spectrum = scipy.fft.rfft(frames * _taper(n_fft), axis=1)[:, : _n_bins(sr, n_fft)]
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    power[:, : math.ceil(RUMBLE_HZ * n_fft / sr)] = 0
+    energy = power.sum(axis=1)
+    rank = max(0, energy.size - 1 - _OUTLIERS)
+    loud = energy > np.partition(energy, rank)[rank] * 10 ** (-_RANGE_DB / 10)
+    if not loud.any():
+        loud = energy == energy.max()
+    return power[loud], loud
+
+
+def _signs(power: NDArray[np.float32], loud: NDArray[np.bool_], sr: int) -> Signs:
+    n_fft = _even(FRAME_S * sr)
+    decibels = 10 * np.log10(power @ _band_means(sr, n_fft) + _TINY)
+    np.maximum(decibels, decibels.max() - _FLOOR_DB, out=decibels)
+    shape = decibels - decibels.mean(axis=1, keepdims=True)
+
+    total = power.sum(axis=1) + np.float32(_TINY)
+    entropy = -np.log(np.einsum("ij,ij->i", power, power) / total**2 + np.float32(_TINY))
+
+    periodicity, pitch = _pitch(power, sr, n_fft)
+    voiced = periodicity > _PERIODIC
+    rich = (entropy > _ENTROPY[0]) & (entropy < _ENTROPY[1])
+    follows = np.diff(np.flatnonzero(loud)) == 1
+    step = 12 * np.abs(np.diff(np.log2(pitch)))
+    glides = (step > _GLIDE_SEMITONES[0]) & (step < _GLIDE_SEMITONES[1])
+    vocal = voiced & rich
+    pairs = vocal[1:] & vocal[:-1] & follows
+    n_pairs, n_glides = int(pairs.sum()), int((pairs & glides).sum())
+    return Signs(
+        gliding=n_glides / len(power),
+        movement=n_glides / n_pairs if n_pairs else 0.0,
+        periodicity=float(periodicity.mean()),
+        mixture=float(entropy.std()),
+        colour=float(shape.std(axis=0).mean()),
+        flux=float(np.median(np.abs(np.diff(shape, axis=0)))) if len(shape) > 1 else 0.0,
+    )
+
+
+def _pitch(
+    power: NDArray[np.float32], sr: int, n_fft: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How well each frame repeats itself, at most 1 or so, and how often in a second.
+
+    The autocorrelation, over that of the window (Boersma 1993, "Accurate short-term analysis of the
+    fundamental frequency"), searched from the shortest period to the longest. Its samples are as far
+    apart as a signal of this bandwidth needs them.
+    """
+    n_lags = 2 * (power.shape[1] - 1)
+    rate = sr * n_lags / n_fft
+    shortest, longest = int(rate / PITCH_HZ[1]), math.ceil(rate / PITCH_HZ[0])
+    lags = slice(shortest - 1, longest + 2)
+    around = scipy.fft.irfft(power, n_lags, axis=1)
+    around = around[:, lags] / (around[:, :1] + np.float32(_TINY))
+    around /= _window_repeats(n_fft, n_lags)[lags]
+    before, here, after = around[:, :-2], around[:, 1:-1], around[:, 2:]
+    peaks = np.where((here >= before) & (here >= after), here, np.float32(-1))
+    best = peaks.max(axis=1, keepdims=True)
+    first = np.argmax(peaks >= np.where(best > 0, _FIRST_PEAK * best, best), axis=1)
+    each = np.arange(len(power))
+    left, top, right = before[each, first], here[each, first], after[each, first]
+    # A parabola through the three puts the period between samples; flat ones stay where they are.
+    bend = left - 2 * top + right
+    bend = np.where(bend < -_TINY, bend, np.float32(-1))
+    period = shortest + first + np.clip((left - right) / (2 * bend), -1, 1)
+    return peaks[each, first], rate / period
+
+
+def _even(n_samples: float) -> int:
+    return 2 * round(n_samples / 2)
+
+
+def _n_bins(sr: int, n_fft: int) -> int:
+    """Of the spectrum up to the end of the band."""
+    return min(math.ceil(BAND_HZ[1] * n_fft / sr), n_fft // 2) + 1
+
+
+@cache
+def _taper(n_fft: int) -> NDArray[np.float32]:
+    return np.hanning(n_fft + 1)[:-1].astype(np.float32)
+
+
+@cache
+def _window_repeats(n_fft: int, n_lags: int) -> NDArray[np.float32]:
+    """The circular autocorrelation of the window at ``n_lags`` lags all around, 1 at lag 0."""
+    spectrum = np.abs(scipy.fft.rfft(_taper(n_fft), n_fft)[: n_lags // 2 + 1]) ** 2
+    repeats = scipy.fft.irfft(spectrum, n_lags)
+    scaled: NDArray[np.float32] = (repeats / repeats[0]).astype(np.float32)
+    return scaled
+
+
+@cache
+def _band_means(sr: int, n_fft: int) -> NDArray[np.float32]:
+    """What takes the mean of a power spectrum in each band, ``float32[bins, bands]``; evenly in mel."""
+    low, high = np.log1p(np.array(BAND_HZ) / 700)
+    mel = np.linspace(low, high, _N_BANDS + 1)
+    edges = 700 * np.expm1(mel)
+    frequency = np.fft.rfftfreq(n_fft, 1 / sr)[: _n_bins(sr, n_fft), None]
+    inside = (frequency >= edges[:-1]) & (frequency < edges[1:])
+    means: NDArray[np.float32] = (inside / inside.sum(axis=0)).astype(np.float32)
+    return means
