@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem details: one table from an error's code to a status."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import InvalidRequest
+from service.errors import InvalidRequest, ServiceError
 from undertone.errors import UndertoneError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -44,6 +45,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The body is not the form that it should be",
         "The form has no file in the field 'file'. With curl: -F file=@clip.wav",
     ),
+    "unauthorized": Kind(
+        401,
+        "No API key that is known",
+        "This needs an API key, and none that is known was sent. "
+        "Send it as 'Authorization: Bearer KEY'.",
+    ),
     "model_not_found": Kind(
         404,
         "No model of that name",
@@ -53,7 +60,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "method_not_allowed": Kind(
         405, "Not with this method", "This address does not take GET; it takes POST."
     ),
-    "upload_stalled": Kind(408, "The upload stopped", "Nothing was received for 20 s."),
+    "upload_stalled": Kind(
+        408, "Too slow", "The upload stood still, or fell behind 16 KiB/s, for 20 s."
+    ),
     "audio_too_large": Kind(
         413, "Too many bytes", "The upload is larger than 26214400 bytes. Send a shorter excerpt."
     ),
@@ -79,6 +88,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "invalid_request": Kind(
         422, "A parameter is out of range", "top_k is 9; the model knows 8 emotions."
     ),
+    "rate_limited": Kind(
+        429,
+        "Too often",
+        "This key may be used 60 times a minute. Try again in 1 s.",
+    ),
     "client_gone": Kind(
         499, "The client did not wait", "The connection was closed before the answer was there."
     ),
@@ -94,7 +108,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The model 'undertone-ravdess' did not pass its check and is not served; the log says why.",
     ),
     "overloaded": Kind(
-        503, "Too many requests at once", "32 requests are under way. Try again in a moment."
+        503,
+        "Too many requests at once",
+        "32 requests are in work and 64 wait, or what is being uploaded fills the memory. "
+        "Try again in a moment.",
+    ),
+    "deadline_exceeded": Kind(
+        504,
+        "No answer in time",
+        "There was no answer within 30 s. "
+        "Try again when there is less to do, or send a shorter recording.",
     ),
 }
 """By code, ordered by status. Whatever has no row here is a fault of the service."""
@@ -133,7 +156,26 @@ class Problem(BaseModel):
 
 def problem(error: UndertoneError, request_id: str) -> JSONResponse:
     """The answer that says what ``error`` is."""
-    return _response(error.code, error.detail, request_id, error.received, error.allowed)
+    headers = error.headers if isinstance(error, ServiceError) else None
+    return _response(error.code, error.detail, request_id, error.received, error.allowed, headers)
+
+
+def problem_message(error: UndertoneError, request_id: str) -> str:
+    """The same as a message of a WebSocket: JSON, in which ``type`` says that it is a problem."""
+    body = _body(error.code, error.detail, request_id, error.received, error.allowed)
+    return json.dumps({**body.model_dump(), "type": "problem"})
+
+
+def internal_error_message(request_id: str) -> str:
+    """`internal_error` as a message of a WebSocket."""
+    body = _body("internal_error", KINDS["internal_error"].example, request_id)
+    return json.dumps({**body.model_dump(), "type": "problem"})
+
+
+def close_code(error: UndertoneError) -> int:
+    """What a WebSocket is closed with after ``error``: 4000 and its status, 1011 for a fault of ours."""
+    status = KINDS[error.code].status if error.code in KINDS else 500
+    return 1011 if status == 500 else 4000 + status
 
 
 def internal_error(request_id: str) -> JSONResponse:
@@ -194,7 +236,6 @@ def _response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     body = _body(code, detail, request_id, received, allowed)
-    headers = {**(headers or {}), **({"Retry-After": "1"} if body.status == 503 else {})}
     return JSONResponse(body.model_dump(), body.status, headers, MEDIA_TYPE)
 
 

@@ -1,6 +1,5 @@
 """The audio of a request, from a form or as the body itself; in memory only, never on a disk."""
 
-import asyncio
 import math
 from typing import Final
 
@@ -10,14 +9,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType, UploadStalled
+from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType
 
 FIELD: Final = "file"
 MAX_FIELDS: Final = 8
 """Fields beside the file that are passed over; a form of thousands is no upload."""
-
-STALLED_S: Final = 20.0
-"""Seconds without a byte after which an upload is given up: it keeps a place from others."""
 
 
 async def read_upload(request: Request) -> bytes | bytearray:
@@ -26,8 +22,8 @@ async def read_upload(request: Request) -> bytes | bytearray:
     Raises:
         UnsupportedMediaType: the Content-Type is neither a form nor audio.
         MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
-        AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
-        UploadStalled, ClientGone: it does not end.
+        AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
+        ClientGone: it does not end.
     """
     raw_type, options = parse_options_header(request.headers.get("content-type"))
     media_type = raw_type.decode("latin-1")
@@ -98,14 +94,9 @@ def file_of_form(body: bytes | bytearray, boundary: bytes) -> bytes:
 
 async def _body(request: Request) -> bytearray:
     body = bytearray()
-    chunks = request.stream()
     try:
-        while True:
-            async with asyncio.timeout(STALLED_S):
-                body += await anext(chunks)
-    except StopAsyncIteration:
-        return body
-    except TimeoutError as error:
-        raise UploadStalled(f"Nothing was received for {STALLED_S:g} s.") from error
+        async for chunk in request.stream():
+            body += chunk
     except ClientDisconnect as error:
         raise ClientGone("The connection was closed during the upload.") from error
+    return body
