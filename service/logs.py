@@ -34,12 +34,11 @@ def configuration(level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonFormatter}},
-        "filters": {"addresses": {"()": lambda: has_no_address}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "formatter": "json",
-                "filters": ["addresses"],
+                "filters": [has_no_address],
                 "stream": "ext://sys.stdout",
             }
         },
