@@ -11,7 +11,7 @@ RECIPE ?= ravdess-conv-blstm
 SERVE := $(VENV)/.serve
 DEVELOP := $(VENV)/.develop
 
-.PHONY: help serve test check format bench train lock clean
+.PHONY: help serve test check format bench train sbom soak lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -23,10 +23,11 @@ test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
 
-check: $(DEVELOP) ## lint and types
+check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/audit
 
 format: $(DEVELOP) ## let ruff write what it can
 	$(BIN)/ruff check --fix .
@@ -38,6 +39,13 @@ train: $(DEVELOP) ## cross-validate RECIPE with two seeds, then train and export
 
 bench: $(DEVELOP) ## measure side by side; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+sbom: $(DEVELOP) ## list all that the service consists of, as CycloneDX; writes sbom.json
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--of JSON --output-file sbom.json requirements/service.txt
+
+soak: $(DEVELOP) ## the long trials of PARTS (all): hostile uploads, fuzzing, overload, signals
+	$(BIN)/python -m benchmarks.soak $(PARTS)
 
 lock: $(UV) ## compile the requirement files again, with the newest versions that fit
 	$(UV) pip compile -q --universal --generate-hashes --upgrade --python-version 3.11 \

@@ -4,15 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 import undertone
 from service import batch, docs, info, predict, problems, stream
+from service.drain import Drain, draining_on_sigterm
+from service.keys import Keys
 from service.limits import Gate
 from service.metrics import Metrics
 from service.models import Models, load_models
 from service.observe import Observe
+from service.rates import Rates
 from service.serving import Serving
 from service.settings import Settings
 
@@ -39,12 +44,14 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     """
     settings = settings or Settings()
     metrics = Metrics()
+    drain = Drain()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
         serving = app.state.serving = Serving(loaded, settings, metrics)
-        yield
+        with draining_on_sigterm(drain, settings.grace_s):
+            yield
         app.state.serving = None
         serving.close()
 
@@ -64,18 +71,42 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[
-            Middleware(Observe, metrics=metrics),
-            Middleware(
-                Gate, max_bytes=settings.max_upload_bytes, max_requests=settings.max_requests
-            ),
-        ],
+        middleware=_layers(settings, metrics, drain),
     )
     app.state.serving = None
+    app.state.drain = drain
     app.state.metrics = metrics
     problems.install(app)
-    for routes in (predict.router, batch.router, stream.router, info.router):
-        app.include_router(routes, responses=problems.UNFORESEEN)
+    refusals = {**problems.UNFORESEEN, **problems.responses("unauthorized")}
+    # Says in /docs how a key is sent; `Keys` is what asks for it.
+    keyed = [Depends(HTTPBearer(auto_error=False))] if settings.keys else []
+    for routes in (predict.router, batch.router, stream.router):
+        app.include_router(
+            routes,
+            responses={**refusals, **problems.responses("rate_limited")},
+            dependencies=keyed,
+        )
+    app.include_router(info.router, responses=refusals, dependencies=keyed)
+    app.include_router(info.open_router, responses=problems.UNFORESEEN)
     if settings.docs:
         docs.install(app)
     return app
+
+
+def _layers(settings: Settings, metrics: Metrics, drain: Drain) -> list[Middleware]:
+    """What a request passes on its way to a route, outermost first."""
+    layers = [Middleware(Observe, metrics=metrics)]
+    if settings.cors_origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+                expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+            )
+        )
+    if settings.keys:
+        rates = Rates(settings.rate_per_minute) if settings.rate_per_minute else None
+        layers.append(Middleware(Keys, keys=settings.keys, rates=rates))
+    return [*layers, Middleware(Gate, settings=settings, drain=drain)]

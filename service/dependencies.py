@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
+from service.drain import Drain
 from service.errors import NotReady
 from service.metrics import Metrics
 from service.serving import Serving
@@ -22,8 +23,16 @@ def _metrics(request: Request) -> Metrics:
     return metrics
 
 
+def _drain(request: Request) -> Drain:
+    drain: Drain = request.app.state.drain
+    return drain
+
+
 ServingNow = Annotated[Serving, Depends(_serving)]
 """The loaded models; a 503 where there are none."""
+
+DrainNow = Annotated[Drain, Depends(_drain)]
+"""Whether the process is ending."""
 
 MetricsNow = Annotated[Metrics, Depends(_metrics)]
 """The app's instruments."""

@@ -8,16 +8,27 @@ UndertoneError
     ├── UploadStalled         the client stopped sending
     ├── UpgradeRequired       a stream was asked for without a WebSocket
     ├── ClientGone            the client did not wait for the answer
-    ├── Overloaded            as many requests as are allowed are under way
-    ├── NotReady              no model is loaded, yet or any more
-    └── ModelUnavailable      the model that was asked for did not pass its check
+    ├── Unauthorized          no API key that is known was sent
+    ├── DeadlineExceeded      there was no answer in time
+    └── Later                 the same request may go well in a moment
+        ├── RateLimited       this key was used more often than it may be
+        ├── Overloaded        as many requests as are allowed are under way
+        ├── NotReady          no model is loaded, yet or any more
+        └── ModelUnavailable  the model that was asked for did not pass its check
 """
+
+from collections.abc import Mapping
 
 from undertone.errors import UndertoneError
 
 
 class ServiceError(UndertoneError):
     """Something is wrong with a request, or with the state of the service."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says beside the problem."""
+        return {}
 
 
 class MalformedRequest(ServiceError):
@@ -56,19 +67,60 @@ class ClientGone(ServiceError):
     code = "client_gone"
 
 
-class Overloaded(ServiceError):
+class Unauthorized(ServiceError):
+    """No API key that is known was sent."""
+
+    code = "unauthorized"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How a key is sent."""
+        return {"WWW-Authenticate": 'Bearer realm="undertone"'}
+
+
+class DeadlineExceeded(ServiceError):
+    """There was no answer in time."""
+
+    code = "deadline_exceeded"
+
+
+class Later(ServiceError):
+    """The same request may go well in a moment."""
+
+    retry_after_s = 1
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When it may."""
+        return {"Retry-After": str(self.retry_after_s)}
+
+
+class RateLimited(Later):
+    """This key was used more often than it may be."""
+
+    code = "rate_limited"
+
+    def __init__(
+        self, detail: str, retry_after_s: int, *, allowed: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(detail, allowed=allowed)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(Later):
     """As many requests as are allowed are under way."""
 
     code = "overloaded"
 
 
-class NotReady(ServiceError):
+class NotReady(Later):
     """No model is loaded, yet or any more."""
 
     code = "not_ready"
 
 
-class ModelUnavailable(ServiceError):
+class ModelUnavailable(Later):
     """The model that was asked for did not pass its check."""
 
     code = "model_unavailable"
+    retry_after_s = 60  # by then somebody may have restored it, and started the service again

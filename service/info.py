@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 
 import undertone
 from service import metrics
-from service.dependencies import MetricsNow, ServingNow
+from service.dependencies import DrainNow, MetricsNow, ServingNow
+from service.errors import NotReady
 from service.problems import KINDS, responses
 from service.schemas import (
     HealthReply,
@@ -21,6 +22,8 @@ from undertone.bundle import MANIFEST_VERSION
 from undertone.spec import SPEC_VERSION
 
 router = APIRouter()
+open_router = APIRouter()
+"""What needs no API key."""
 
 
 @router.get("/models", summary="All models", tags=["models"], responses=responses("not_ready"))
@@ -51,15 +54,17 @@ async def model(name: str, serving: ServingNow) -> ModelReply:
     )
 
 
-@router.get("/healthz", summary="Alive?", tags=["state"])
+@open_router.get("/healthz", summary="Alive?", tags=["state"])
 async def healthz() -> HealthReply:
     """Whether the process answers at all."""
     return HealthReply(status="ok")
 
 
-@router.get("/readyz", summary="Ready?", tags=["state"], responses=responses("not_ready"))
-async def readyz(serving: ServingNow) -> ReadyReply:
-    """Whether the models that are loaded at start are there, verified and warm."""
+@open_router.get("/readyz", summary="Ready?", tags=["state"], responses=responses("not_ready"))
+async def readyz(serving: ServingNow, drain: DrainNow) -> ReadyReply:
+    """Whether the models that are loaded at start are verified and warm, and the end is not near."""
+    if drain.begun:
+        raise NotReady("The service is stopping.")
     manifests = [classifier.manifest for classifier in serving.models.loaded.values()]
     return ReadyReply(status="ready", models=tuple(map(ModelReference.model_validate, manifests)))
 

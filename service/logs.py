@@ -23,6 +23,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def has_no_address(record: logging.LogRecord) -> bool:
+    """Whether a record is none of those in which uvicorn says which client opened what WebSocket."""
+    return '"WebSocket ' not in record.msg if isinstance(record.msg, str) else True
+
+
 def configuration(level: str) -> dict[str, Any]:
     """What `logging.config.dictConfig` takes, and uvicorn as its ``log_config``."""
     return {
@@ -33,6 +38,7 @@ def configuration(level: str) -> dict[str, Any]:
             "stdout": {
                 "class": "logging.StreamHandler",
                 "formatter": "json",
+                "filters": [has_no_address],
                 "stream": "ext://sys.stdout",
             }
         },

@@ -9,7 +9,7 @@ from threading import Lock
 
 from service.errors import ModelUnavailable
 from service.settings import Settings
-from undertone.bundle import Manifest, find, read_manifest
+from undertone.bundle import Bundle, Manifest, find, open_bundle, read_manifest
 from undertone.classifier import Classifier, load
 from undertone.errors import BundleCorrupt, BundleError, BundleMissing, ModelNotFound
 
@@ -141,12 +141,27 @@ def load_models(settings: Settings) -> Models:
     """
     found = find_models(settings)
     default = choose(settings.default_model, found)
-    models = Models(found, default, lambda path: load(path, threads=settings.threads))
+    _require_pinned(settings, found[default])
+    threads = settings.threads or (settings.decoders if settings.workers > 1 else None)
+    models = Models(found, default, lambda path: load(path, threads=threads))
     models.load(*([default] if settings.preload == "default" else sorted(found)))
     for name, (_, manifest) in found.items():
         if isinstance(manifest, BundleError):
             _log_refusal(name, manifest)
     return models
+
+
+def verify_default(settings: Settings) -> Bundle:
+    """The default model, its files verified; nothing is loaded.
+
+    Raises:
+        BundleError: it must not be served, or there is none.
+        ModelNotFound: ``settings.default_model`` is not there.
+    """
+    found = find_models(settings)
+    path, manifest = found[choose(settings.default_model, found)]
+    _require_pinned(settings, (path, manifest))
+    return open_bundle(path)
 
 
 def load_one(settings: Settings, name: str | None) -> Classifier:
@@ -210,6 +225,16 @@ def choose(name: str | None, known: Mapping[str, object]) -> str:
             allowed={"model": sorted(known)},
         )
     return name
+
+
+def _require_pinned(settings: Settings, found: tuple[Path, Manifest | BundleError]) -> None:
+    path, manifest = found
+    pinned = settings.default_model_digest
+    if pinned and isinstance(manifest, Manifest) and manifest.digest != pinned:
+        raise BundleError(
+            f"{path}: its digest is {manifest.digest}, and UNDERTONE_DEFAULT_MODEL_DIGEST pins {pinned}; "
+            "restore the bundle that was pinned, or pin this one"
+        )
 
 
 def _is_worth_another_try(job: Future[Classifier]) -> bool:

@@ -4,15 +4,20 @@ import logging
 import re
 import time
 import uuid
+from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
-from service.problems import internal_error
+from service.problems import internal_error, internal_error_message
 
 REQUEST_ID: Final = "x-request-id"
+
+SUBPROTOCOL: Final = "undertone"
+"""What a WebSocket may offer, and is then told was chosen: a browser that offers a key beside it
+gives the connection up unless one of the two is."""
 
 _log = logging.getLogger("undertone.access")
 _OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -20,6 +25,8 @@ _OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
@@ -34,7 +41,7 @@ class Observe:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and write down what became of it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         theirs = Headers(scope=scope).get(REQUEST_ID, "")
@@ -44,7 +51,13 @@ class Observe:
 
         async def observed_send(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                status = 101
+                if SUBPROTOCOL in scope["subprotocols"] and not message.get("subprotocol"):
+                    message["subprotocol"] = SUBPROTOCOL
+            elif message["type"] == "websocket.close":
+                status = message.get("code", 1000) if status else 403
+            elif message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
@@ -58,25 +71,34 @@ class Observe:
                 await self._app(scope, receive, observed_send)
             except Exception:
                 _log.exception("failed", extra={"fields": {"request_id": request_id}})
-                if status:
+                if scope["type"] == "websocket":
+                    await _fail_stream(request_id, observed_send, accepted=status == 101)
+                elif status:
                     raise
-                await internal_error(request_id)(scope, receive, observed_send)
+                else:
+                    await internal_error(request_id)(scope, receive, observed_send)
         seconds = time.perf_counter() - started
         route = _route(scope)
         self._metrics.requests.labels(route, status).inc()
         self._metrics.duration.labels(route).observe(seconds)
-        _log.info(
-            "answered",
-            extra={
-                "fields": {
-                    "request_id": request_id,
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "duration_ms": round(1e3 * seconds, 1),
-                }
-            },
-        )
+        fields = {
+            "request_id": request_id,
+            "method": scope.get("method", "WEBSOCKET"),
+            "route": route,
+            "status": status,
+            "duration_ms": round(1e3 * seconds, 1),
+        }
+        if client := scope["state"].get("client"):
+            fields["client"] = client
+        _log.info("answered", extra={"fields": fields})
+
+
+async def _fail_stream(request_id: str, send: Send, *, accepted: bool) -> None:
+    """End a stream at which the service failed, where it has not ended itself before."""
+    with suppress(OSError, RuntimeError):  # the client, or the stream, was already gone
+        if accepted:
+            await send({"type": "websocket.send", "text": internal_error_message(request_id)})
+        await send({"type": "websocket.close", "code": 1011})
 
 
 def _route(scope: Scope) -> str:

@@ -64,7 +64,13 @@ _BODY: Final[dict[str, Any]] = {
             *("malformed_audio", "malformed_request", "model_not_found", "upload_stalled"),
             *("audio_too_large", "audio_too_long", "unsupported_audio", "unsupported_media_type"),
             *("unusable_audio", "too_short", "no_speech", "not_finite", "invalid_request"),
-            *("internal_error", "not_ready", "model_unavailable", "overloaded"),
+            *(
+                "internal_error",
+                "not_ready",
+                "model_unavailable",
+                "overloaded",
+                "deadline_exceeded",
+            ),
         ),
     },
 )

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import InvalidRequest
+from service.errors import InvalidRequest, ServiceError
 from undertone.errors import UndertoneError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -45,6 +45,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The body is not the form that it should be",
         "The form has no file in the field 'file'. With curl: -F file=@clip.wav",
     ),
+    "unauthorized": Kind(
+        401,
+        "No API key that is known",
+        "This needs an API key, and none that is known was sent. "
+        "Send it as 'Authorization: Bearer KEY'.",
+    ),
     "model_not_found": Kind(
         404,
         "No model of that name",
@@ -54,7 +60,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "method_not_allowed": Kind(
         405, "Not with this method", "This address does not take GET; it takes POST."
     ),
-    "upload_stalled": Kind(408, "The upload stopped", "Nothing was received for 20 s."),
+    "upload_stalled": Kind(
+        408, "Too slow", "The upload stood still, or fell behind 16 KiB/s, for 20 s."
+    ),
     "audio_too_large": Kind(
         413, "Too many bytes", "The upload is larger than 26214400 bytes. Send a shorter excerpt."
     ),
@@ -83,6 +91,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "upgrade_required": Kind(
         426, "Only as a WebSocket", "A stream is a WebSocket: open ws://…/stream, see docs/api.md."
     ),
+    "rate_limited": Kind(
+        429,
+        "Too often",
+        "This key may be used 60 times a minute. Try again in 1 s.",
+    ),
     "client_gone": Kind(
         499, "The client did not wait", "The connection was closed before the answer was there."
     ),
@@ -98,7 +111,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The model 'undertone-ravdess' did not pass its check and is not served; the log says why.",
     ),
     "overloaded": Kind(
-        503, "Too many requests at once", "32 requests are under way. Try again in a moment."
+        503,
+        "Too many requests at once",
+        "32 requests are in work and 64 wait, or what is being uploaded fills the memory. "
+        "Try again in a moment.",
+    ),
+    "deadline_exceeded": Kind(
+        504,
+        "No answer in time",
+        "There was no answer within 30 s. "
+        "Try again when there is less to do, or send a shorter recording.",
     ),
 }
 """By code, ordered by status. Whatever has no row here is a fault of the service."""
@@ -137,7 +159,8 @@ class Problem(BaseModel):
 
 def problem(error: UndertoneError, request_id: str) -> JSONResponse:
     """The answer that says what ``error`` is."""
-    return _response(error.code, error.detail, request_id, error.received, error.allowed)
+    headers = error.headers if isinstance(error, ServiceError) else None
+    return _response(error.code, error.detail, request_id, error.received, error.allowed, headers)
 
 
 def internal_error(request_id: str) -> JSONResponse:
@@ -222,7 +245,6 @@ def _response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     body = _body(code, detail, request_id, received, allowed)
-    headers = {**(headers or {}), **({"Retry-After": "1"} if body.status == 503 else {})}
     return JSONResponse(body.model_dump(), body.status, headers, MEDIA_TYPE)
 
 

@@ -1,20 +1,31 @@
 """The process behind `undertone serve`: models first, then the port is opened."""
 
 import logging
+import signal
 import socket
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from service import logs
 from service.app import create_app
-from service.models import load_models
+from service.models import load_models, verify_default
+from service.protocol import PunctualProtocol
 from service.settings import Settings
 from service.wire import MAX_FRAME, FirmWebSocket
 
-GRACE_S: Final = 8
-"""How long requests may go on after SIGTERM; `docker stop` kills after ten seconds."""
+LAST_S: Final = 1
+"""How long uvicorn waits for what `service.drain` could not finish, before it cuts it off."""
+
+IMPORT_S: Final = 30
+"""How long a worker may seem dead: TensorFlow holds all its threads while it is read from a disk."""
 
 _log = logging.getLogger("undertone")
 
@@ -25,27 +36,58 @@ def run(settings: Settings) -> None:
     Raises:
         OSError: the address cannot be listened on.
         BundleError, ModelNotFound: a model must not be served, or is not there.
+        SystemExit: SIGTERM came, or no worker could start.
     """
+    # As process 1 of a container it would not hear of SIGTERM before uvicorn does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Bound before the models load, so that a port in use is said at once; it refuses connections
     # until uvicorn listens, which it does once there are models to answer with.
     with _bind(settings.host, settings.port) as bound:
-        models = load_models(settings)
-        config = uvicorn.Config(
-            create_app(settings, models),
-            access_log=False,
-            lifespan="on",
-            log_config=logs.configuration(settings.log_level),
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-            ws=FirmWebSocket,
-            ws_max_size=MAX_FRAME,
-            ws_per_message_deflate=False,  # sound does not shrink, and a window costs memory
-        )
-        host, port = bound.getsockname()[:2]
-        names = list(models.manifests)
-        _log.info("starting", extra={"fields": {"host": host, "port": port, "models": names}})
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[bound])
+        if settings.workers == 1:
+            _serve(settings, bound)
+        else:
+            _supervise(settings, bound)
+
+
+def _serve(settings: Settings, bound: socket.socket) -> None:
+    models = load_models(settings)
+    config = _config(settings, partial(create_app, settings, models))
+    _announce(bound, sorted(models.manifests))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def _supervise(settings: Settings, bound: socket.socket) -> None:
+    """Serve from several processes, which are started anew and never forked: TensorFlow has threads."""
+    name = verify_default(settings).manifest.name
+    supervisor = Multiprocess(_config(settings, partial(create_app, settings)), sockets=[bound])
+    _announce(bound, [name])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        sys.exit(1)
+
+
+def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=True,
+        access_log=False,
+        http=PunctualProtocol,
+        lifespan="on",
+        log_config=logs.configuration(settings.log_level),
+        server_header=False,
+        timeout_graceful_shutdown=LAST_S,
+        timeout_worker_healthcheck=IMPORT_S,
+        workers=settings.workers,
+        ws=FirmWebSocket,
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,  # sound does not shrink, and a window costs memory
+    )
+
+
+def _announce(bound: socket.socket, models: list[str]) -> None:
+    host, port = bound.getsockname()[:2]
+    _log.info("starting", extra={"fields": {"host": host, "port": port, "models": models}})
 
 
 def _bind(host: str, port: int) -> socket.socket:

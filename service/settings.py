@@ -1,12 +1,26 @@
 """What an operator can set, by environment variable; `undertone serve` takes nothing else."""
 
 import os
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.secrets import parse_keys
 from undertone.limits import Limits
 
 
@@ -27,6 +41,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         frozen=True,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     host: str = "127.0.0.1"
@@ -41,6 +56,10 @@ class Settings(BaseSettings):
     default_model: str | None = None
     """The model for requests that name none. Unset: ``undertone-ravdess``, or the first by name."""
 
+    default_model_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """The digest that the default model must have, as ``undertone verify`` prints it; the service
+    does not start with another. Unset: any."""
+
     preload: Literal["default", "all"] = "default"
     """Which models are loaded at start: the default one alone, and each other one when it is first
     asked for; or all. One that fails its check keeps the service from starting if it is loaded
@@ -53,17 +72,88 @@ class Settings(BaseSettings):
     """The longest recording taken, in seconds."""
 
     max_requests: PositiveInt = 32
-    """How many predictions may be under way at once; further ones are turned away with a 503.
-    Each holds its upload in memory."""
+    """How many predictions are in work at once. Uploads, in work or not, may together take as much
+    memory as this many of the largest."""
+
+    max_waiting: NonNegativeInt = 64
+    """How many further ones may wait for their turn; the rest is turned away with a 503."""
+
+    max_streams: PositiveInt = 16
+    """How many streams may be open at once; further ones are turned away."""
+
+    deadline_s: PositiveFloat = 30.0
+    """How long a prediction may take once its upload is complete, in seconds; then it is given up,
+    with a 504."""
+
+    upload_timeout_s: PositiveFloat = 20.0
+    """How long an upload may stand still, or fall behind 16 KiB/s, in seconds; then it is given up,
+    with a 408."""
+
+    grace_s: Annotated[float, Field(ge=2)] = 8.0
+    """How long the process may go on after SIGTERM to finish what is in work, in seconds; ``docker
+    stop`` kills after ten."""
+
+    workers: PositiveInt = 1
+    """How many processes serve. Above one, a supervisor replaces those that die. Each loads the
+    models, and counts, limits and measures for itself."""
 
     threads: PositiveInt | None = None
-    """How many threads decode, and how many TensorFlow uses. Unset: one for each processor."""
+    """How many threads of a process decode, and how many TensorFlow uses. Unset: the processors,
+    divided among the processes."""
+
+    api_keys: SecretStr | None = None
+    """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without
+    a file: everybody is let in."""
+
+    api_keys_file: FilePath | None = None
+    """A file with such keys, one a line; it is read when the service starts."""
+
+    rate_per_minute: PositiveInt | None = None
+    """How many uploads and streams a key may begin in a minute; further ones get a 429. Unset: any
+    number."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """The origins, apart by commas, from which scripts of other pages may ask; ``*`` is any. Unset:
+    none."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages to log."""
 
     docs: bool = True
     """Whether ``/docs``, ``/redoc`` and ``/openapi.json`` are served."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            parse_keys(value.get_secret_value())
+        return value
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _holds_keys(cls, value: Path | None) -> Path | None:
+        if value:
+            parse_keys(_text(value))
+        return value
+
+    @model_validator(mode="after")
+    def _keys_are_enough(self) -> Self:
+        if self.rate_per_minute and not self.keys:
+            raise ValueError("UNDERTONE_RATE_PER_MINUTE is for each key, and there is no key")
+        return self
+
+    @cached_property
+    def keys(self) -> Mapping[str, str]:
+        """The keys, by the names of those who hold them."""
+        texts = [self.api_keys.get_secret_value()] if self.api_keys else []
+        if self.api_keys_file:
+            texts.append(_text(self.api_keys_file))
+        return parse_keys("\n".join(texts)) if texts else {}
 
     @property
     def limits(self) -> Limits:
@@ -73,12 +163,25 @@ class Settings(BaseSettings):
     @property
     def decoders(self) -> int:
         """How many uploads are decoded at the same time."""
-        return self.threads or os.cpu_count() or 1
+        return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
 
 
 def explain(error: ValidationError) -> str:
     """What is wrong with the environment, one line for each variable."""
-    return "\n".join(
-        f"UNDERTONE_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}"
-        for wrong in error.errors()
-    )
+    return "\n".join(map(_explain, error.errors()))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+
+
+def _explain(wrong: ErrorDetails) -> str:
+    message = wrong["msg"].removeprefix("Value error, ")
+    if not wrong["loc"]:
+        return message
+    name = str(wrong["loc"][0])
+    shown = "" if name == "api_keys" else str(wrong["input"])
+    return f"UNDERTONE_{name.upper()}={shown}: {message}"

@@ -1,6 +1,5 @@
 """The audio of a request, from a form or as the body itself; in memory only, never on a disk."""
 
-import asyncio
 import math
 from io import BytesIO
 from typing import Final
@@ -11,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType, UploadStalled
+from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType
 
 FIELD: Final = "file"
 MAX_FIELDS: Final = 8
@@ -22,9 +21,6 @@ MAX_FILES: Final = 32
 
 _CHUNK: Final = 1024 * 1024
 
-STALLED_S: Final = 20.0
-"""Seconds without a byte after which an upload is given up: it keeps a place from others."""
-
 
 async def read_upload(request: Request) -> bytes | bytearray:
     """The audio that was sent, whole.
@@ -32,8 +28,8 @@ async def read_upload(request: Request) -> bytes | bytearray:
     Raises:
         UnsupportedMediaType: the Content-Type is neither a form nor audio.
         MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
-        AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
-        UploadStalled, ClientGone: it does not end.
+        AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
+        ClientGone: it does not end.
     """
     media_type, boundary = _content_type(request)
     if boundary is not None:
@@ -155,14 +151,9 @@ async def _files(request: Request, boundary: bytes, max_files: int) -> list[byte
 
 async def _body(request: Request) -> bytearray:
     body = bytearray()
-    chunks = request.stream()
     try:
-        while True:
-            async with asyncio.timeout(STALLED_S):
-                body += await anext(chunks)
-    except StopAsyncIteration:
-        return body
-    except TimeoutError as error:
-        raise UploadStalled(f"Nothing was received for {STALLED_S:g} s.") from error
+        async for chunk in request.stream():
+            body += chunk
     except ClientDisconnect as error:
         raise ClientGone("The connection was closed during the upload.") from error
+    return body

@@ -7,6 +7,7 @@ docs/container.md tells how the image itself was built and tried.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -84,6 +85,22 @@ def test_compose_limits_memory_and_processes(service: dict[str, Any]) -> None:
 def test_image_runs_as_a_user_who_is_not_root() -> None:
     last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
     assert "\nUSER 10001:10001\n" in last_stage
+
+
+def test_image_holds_nothing_that_builds_or_installs() -> None:
+    """What the last stage adds to its base, which has no compiler, is an environment without pip."""
+    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert last_stage.startswith("python:3.11-slim-bookworm\n")
+    assert "pip uninstall --yes pip setuptools wheel" in last_stage
+    assert "rm -rf /usr/local/lib/python3.11/ensurepip" in last_stage
+    assert not re.findall(r"apt-get|apk |curl|wget|pip install|uv ", last_stage)
+    copied = re.findall(r"^COPY (.+)$", last_stage, re.MULTILINE)
+    assert copied == ["--from=build /opt/venv /opt/venv", "models /models"]
+    assert "--seed" not in DOCKERFILE, "`uv venv` puts pip into an environment only when told to"
+    lock = (ROOT / "requirements" / "service.txt").read_text("utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    assert len(locked) > 50
+    assert not locked & {"pip", "uv", "cython", "cmake", "ninja", "hatchling", "ziglang"}
 
 
 def test_image_and_compose_name_the_same_health_command(service: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from service.app import create_app
 from service.logs import JsonFormatter
+from service.metrics import Metrics
+from service.observe import Observe
 from service.settings import Settings
 from tests.support.servers import running
 from tests.support.sounds import hum_wav
@@ -37,6 +39,68 @@ def test_answers_carry_safe_headers(client):
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "microphone=(self)" in headers["permissions-policy"]
+
+
+THEIRS = "https://their.example"
+
+
+def asked_from(url: str, origin: str) -> tuple[httpx.Response, httpx.Response]:
+    """What a browser asks before a script of another page may post, and what that then gets."""
+    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "X-API-Key"}
+    return (
+        httpx.options(f"{url}/predict", headers={"Origin": origin, **wish}),
+        httpx.get(f"{url}/models", headers={"Origin": origin}),
+    )
+
+
+def test_scripts_of_other_pages_may_not_ask(client):
+    for answer in asked_from(str(client.base_url), THEIRS):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_scripts_of_pages_that_are_named_may_ask_and_are_told_when_they_may_not(models):
+    settings = Settings.model_validate(
+        {"cors_origins": f"https://other.example, {THEIRS}", "api_keys": "alice:" + 16 * "a"}
+    )
+    with running(create_app(settings, models)) as url:
+        before, refused = asked_from(url, THEIRS)
+        assert before.status_code == 200, "this first question never carries a key"
+        assert before.headers["access-control-allow-origin"] == THEIRS
+        assert "POST" in before.headers["access-control-allow-methods"]
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == THEIRS
+        assert "Retry-After" in refused.headers["access-control-expose-headers"]
+        for answer in asked_from(url, "https://evil.example"):
+            assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_fault_in_a_stream_ends_it_with_its_id_alone(caplog):
+    sent: list[dict] = []
+
+    async def stream(scope, receive, send):
+        await send({"type": "websocket.accept"})
+        raise ArithmeticError("the secret formula")
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/stream",
+        "headers": [],
+        "subprotocols": ["undertone", "undertone.key.something"],
+    }
+    asyncio.run(Observe(stream, Metrics())(scope, None, send))
+    accept, problem, close = sent
+    assert accept["subprotocol"] == "undertone", "a browser would give up without"
+    said = json.loads(problem["text"])
+    assert (said["type"], said["code"]) == ("problem", "internal_error")
+    assert "secret" not in problem["text"]
+    assert close == {"type": "websocket.close", "code": 1011}
+    (failed,) = [each for each in caplog.records if each.exc_info]
+    assert failed.fields["request_id"] == said["request_id"]
 
 
 def test_addresses_that_are_not_there_are_problems(client):

@@ -97,7 +97,7 @@ def test_models_are_listed(undertone):
     assert "surprised" in result.stdout
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",)])
+@pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",), ("verify",)])
 def test_help_is_given(undertone, command):
     result = undertone(*command, "--help")
     assert result.exit_code == 0
@@ -122,6 +122,35 @@ def test_a_port_in_use_is_said_in_one_line(undertone):
     assert (
         result.stderr == f"undertone: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     )
+
+
+def test_a_whole_model_is_verified_by_name_and_by_folder(undertone, bundle):
+    for given in ((), ("undertone-ravdess",), (bundle,)):
+        result = undertone("verify", *given)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.count("ok  ") == 3
+        assert f"digest {read_manifest(bundle).digest}" in result.stdout
+        assert result.stderr == ""
+
+
+def test_a_spoiled_model_does_not_pass(undertone, bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "spoiled")
+    flip_a_byte(tmp_path / "spoiled")
+    result = undertone("verify", tmp_path / "spoiled")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("BAD files: ")
+    assert "is not the file that was exported" in result.stdout
+    assert "digest" not in result.stdout
+    assert result.stderr == f"undertone: {tmp_path / 'spoiled'} must not be used\n"
+
+
+def test_the_default_model_can_be_pinned(undertone, bundle, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_DEFAULT_MODEL_DIGEST", "0" * 64)
+    result = undertone("serve", "--port", "0")
+    assert result.exit_code == 1
+    assert f"its digest is {read_manifest(bundle).digest}" in result.stderr
+    assert f"pins {'0' * 64}" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def flip_a_byte(path: Path) -> None:

@@ -75,7 +75,8 @@ def test_the_openapi_document_is_valid(client):
     assert form["properties"]["file"]["format"] == "binary"
     assert predict["requestBody"]["content"]["audio/wav"]["schema"]["format"] == "binary"
     assert set(predict["responses"]) == {
-        *("200", "400", "404", "408", "413", "415", "422", "500", "503", "default")
+        *("200", "400", "401", "404", "408", "413", "415", "422", "429", "500", "503", "504"),
+        "default",
     }
 
 

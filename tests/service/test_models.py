@@ -8,7 +8,7 @@ import pytest
 
 from service.app import create_app
 from service.errors import ModelUnavailable
-from service.models import Found, Models, choose, load_models, load_one
+from service.models import Found, Models, choose, load_models, load_one, verify_default
 from service.settings import Settings
 from tests.support.bundles import build_bundle
 from tests.support.servers import running
@@ -204,3 +204,12 @@ def test_the_list_says_what_is_loaded(two):
         asked = client.post("/predict?model=aardvark", content=hum_wav(), headers=WAV)
         assert asked.json()["model"]["name"] == "aardvark"
         assert loaded() == {"aardvark": True, "undertone-ravdess": True}
+
+
+def test_the_pinned_default_model_is_loaded_and_no_other(two):
+    pinned = read_manifest(two / "b").digest
+    assert load_models(Settings(models=two, default_model_digest=pinned)).loaded
+    with pytest.raises(BundleError, match="its digest is"):
+        load_models(Settings(models=two, default_model="aardvark", default_model_digest=pinned))
+    with pytest.raises(BundleError, match="its digest is"):
+        verify_default(Settings(models=two, default_model_digest="0" * 64))

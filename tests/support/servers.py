@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from service.protocol import PunctualProtocol
 from service.wire import MAX_FRAME, FirmWebSocket
 
 
@@ -22,6 +23,7 @@ def running(app: FastAPI, *, small_buffers: bool = False) -> Iterator[str]:
         app,
         log_config=None,
         access_log=False,
+        http=PunctualProtocol,
         lifespan="on",
         ws=FirmWebSocket,
         ws_max_size=MAX_FRAME,

@@ -1,0 +1,90 @@
+"""Connections that do not come to the point, before there is a request that `service.limits` sees."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.settings import Settings
+from tests.support.servers import running
+from tests.support.sounds import hum_wav
+
+HEADER = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Type: audio/wav\r\n"
+
+
+@pytest.fixture
+def url(models, monkeypatch) -> Iterator[str]:
+    monkeypatch.setattr("service.protocol.HEADER_S", 0.3)
+    with running(create_app(Settings(), models)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def connected(url: str, times: int = 1) -> Iterator[list[socket.socket]]:
+    address = httpx.URL(url)
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_connection((address.host, address.port), timeout=30))
+            for _ in range(times)
+        ]
+
+
+@pytest.mark.parametrize("said", [b"", b"P", HEADER, HEADER + b"X: " + 9_000 * b"y"])
+def test_headers_that_do_not_end_are_not_waited_for_and_keep_nobody_waiting(url, said):
+    with connected(url, 50) as slow:
+        for connection in slow:
+            connection.sendall(said)
+        response = httpx.post(
+            f"{url}/predict", content=hum_wav(), headers={"Content-Type": "audio/wav"}
+        )
+        assert response.status_code == 200
+        assert [connection.recv(1) for connection in slow] == [b""] * 50
+
+
+def test_a_header_that_comes_byte_by_byte_has_no_more_time(url):
+    with connected(url) as (slow,):
+        slow.settimeout(0.02)
+        for byte in HEADER * 10:
+            try:
+                slow.sendall(bytes([byte]))
+                answer = slow.recv(1)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                answer = b""
+            break
+        assert answer == b""
+
+
+def test_after_an_answer_the_next_header_has_its_own_time(url):
+    with connected(url) as (connection,):
+        for _ in range(3):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+            assert connection.recv(4_096).startswith(b"HTTP/1.1 200")
+        connection.sendall(HEADER)
+        assert connection.recv(1) == b""
+
+
+def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url):
+    with connected(url) as (connection,):
+        connection.settimeout(0.02)
+        connection.sendall(
+            b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 10000000\r\n\r\n"
+        )
+        answer = b""
+        for _ in range(1_000):
+            try:
+                connection.sendall(b"x")
+                if not (more := connection.recv(4_096)):
+                    break
+                answer += more
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("it listens still")
+        assert answer.startswith(b"HTTP/1.1 404")
