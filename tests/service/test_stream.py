@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -280,6 +281,40 @@ def test_one_who_vanishes_leaves_nothing(client):
         connection.send(pcm(hum(1)))
         connection.close()
     assert_nothing_is_left(client)
+
+
+def descriptors() -> int:
+    """Of this process, in which the server runs, too."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_nothing_leaks(client):
+
+    def misbehave() -> None:
+        for _ in range(5):
+            with deaf(client) as raw:
+                raw.sendall(_masked_frame(pcm(hum(1))))
+            with deaf(client) as raw:
+                raw.sendall(_masked_frame(bytes(4_000))[:2_000])
+            with deaf(client) as raw:
+                raw.sendall(b"\xff" * 100)
+            with opened(client) as connection:
+                connection.send("garbage")
+                received(connection)
+            with opened(client) as connection:
+                connection.send(bytes(MAX_FRAME + 1))
+                received(connection)
+
+    misbehave()
+    assert_nothing_is_left(client)
+    before = descriptors()
+    misbehave()
+    assert_nothing_is_left(client)
+    for _ in range(100):
+        if descriptors() <= before:
+            return
+        time.sleep(0.05)
+    pytest.fail("connections are left")
 
 
 def test_many_at_once(client):
