@@ -336,7 +336,7 @@ def test_a_fault_of_ours_says_no_more_than_its_id(models, monkeypatch, caplog):
     def broken(*_):
         raise ArithmeticError("the secret formula")
 
-    monkeypatch.setattr("service.listening.Ear.features", broken)
+    monkeypatch.setattr("service.listening.Ear.prepare", broken)
     with (
         running(create_app(Settings(), models)) as url,
         httpx.Client(base_url=url) as client,
