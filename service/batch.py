@@ -1,13 +1,14 @@
 """POST /predict/batch: several files in one request."""
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from service.dependencies import ModelName, ServingNow
 from service.disconnect import unless_gone
-from service.predict import Channels, Segments, TopK, check_top_k
+from service.predict import Channels, Segments, TopK, check_top_k, rendered
 from service.problems import problem_details, responses
 from service.schemas import EXAMPLE as PREDICTION
 from service.schemas import BatchReply, PredictionReply, ResultReply
@@ -62,7 +63,7 @@ EXAMPLE: Final = {
     "/predict/batch",
     summary="Hear the emotion in several recordings",
     openapi_extra=_BODY,
-    response_model_exclude_unset=True,
+    response_model=BatchReply,
     responses={
         200: {"content": {"application/json": {"example": EXAMPLE}}},
         **responses(
@@ -79,7 +80,7 @@ async def predict_batch(
     top_k: TopK = None,
     segments: Segments = False,
     channels: Channels = "mix",
-) -> BatchReply:
+) -> Response:
     """Send several WAV files, each as a field `file` of one form.
 
     ```sh
@@ -105,7 +106,7 @@ async def predict_batch(
             except UndertoneError as error:
                 problem = problem_details(error, request_id)
                 return ResultReply(file=number, prediction=None, problem=problem)
-        reply = PredictionReply.of(prediction, request_id, top_k)
+        reply = await serving.in_thread(PredictionReply.of, prediction, request_id, top_k)
         return ResultReply(file=number, prediction=reply, problem=None)
 
     async def results() -> list[ResultReply]:
@@ -113,4 +114,8 @@ async def predict_batch(
             tasks = [group.create_task(result(number)) for number in range(len(files))]
         return [task.result() for task in tasks]
 
-    return BatchReply(request_id=request_id, results=tuple(await unless_gone(request, results)))
+    reply = partial(
+        BatchReply, request_id=request_id, results=tuple(await unless_gone(request, results))
+    )
+    body = await serving.in_thread(rendered, reply)
+    return Response(body, media_type="application/json")

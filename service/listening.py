@@ -65,9 +65,9 @@ class Listening:
 
     async def _hear(self, questions: list[Question]) -> tuple[Segment, ...]:
         begun = time.perf_counter()
-        features = await self._serving.in_thread(self.ear.features, questions)
-        prepared = time.perf_counter()
-        answers = await self._serving.infer(self._classifier, features)
-        self._features_s += prepared - begun
-        self._inference_s += time.perf_counter() - prepared
-        return self.ear.take(questions, answers)
+        prepared = await self._serving.in_thread(self.ear.prepare, questions)
+        asked = time.perf_counter()
+        answers = await self._serving.infer(self._classifier, prepared.features)
+        self._features_s += asked - begun
+        self._inference_s += time.perf_counter() - asked
+        return self.ear.take(prepared, answers)

@@ -1,16 +1,17 @@
 """POST /predict."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from service.dependencies import ModelName, ServingNow
 from service.disconnect import unless_gone
 from service.errors import InvalidRequest
 from service.problems import responses
-from service.schemas import EXAMPLES, PredictionReply
+from service.schemas import EXAMPLES, PredictionReply, Reply
 from service.upload import FIELD, read_upload
 from undertone.classifier import Classifier
 
@@ -57,7 +58,7 @@ _BODY: Final[dict[str, Any]] = {
     "/predict",
     summary="Hear the emotion in a recording",
     openapi_extra=_BODY,
-    response_model_exclude_unset=True,
+    response_model=PredictionReply,
     responses={
         200: {"content": {"application/json": {"examples": EXAMPLES}}},
         **responses(
@@ -81,7 +82,7 @@ async def predict(
     top_k: TopK = None,
     segments: Segments = False,
     channels: Channels = "mix",
-) -> PredictionReply:
+) -> Response:
     """Send one WAV file: as the field `file` of a form, or as a body of `audio/wav`.
 
     ```sh
@@ -97,7 +98,15 @@ async def predict(
     data = await read_upload(request)
     work = partial(serving.predict, data, classifier, segments=segments, split=channels == "split")
     prediction = await unless_gone(request, work)
-    return PredictionReply.of(prediction, request.state.request_id, top_k)
+    reply = partial(PredictionReply.of, prediction, request.state.request_id, top_k)
+    # Ten minutes of segments take 30 ms to write down: others must not wait for that.
+    body = await serving.in_thread(rendered, reply) if segments else rendered(reply)
+    return Response(body, media_type="application/json")
+
+
+def rendered(reply: Callable[[], Reply]) -> str:
+    """A reply as JSON, without what was not asked for."""
+    return reply().model_dump_json(exclude_unset=True)
 
 
 def check_top_k(top_k: int | None, classifier: Classifier) -> None:

@@ -63,7 +63,7 @@ class Classifier:
         audio = open_audio(source, self.spec.sr, sr)
         decoded = time.perf_counter()
         plan = make_plan(audio.samples, self.spec, segments=segments)
-        answers, features_s = [], 0.0
+        answers, features_s = [], time.perf_counter() - decoded
         for spans in plan.batches:
             begun = time.perf_counter()
             matrices = prepare(audio.samples, spans, self.spec)

@@ -7,13 +7,13 @@ that put their questions to a queue, as the service does. What comes out at the 
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.audio import ARRAY_ENCODINGS, Audio, Notice, require_sound
+from undertone.audio import ARRAY_ENCODINGS, Audio, require_sound
 from undertone.errors import UnsupportedAudio
 from undertone.features import extract_all
 from undertone.limits import Limits, check_duration, check_format
@@ -37,14 +37,28 @@ class Question:
     Attributes:
         span: where it lies, in samples at the spec's rate.
         samples: float32[n], its sound.
-        reason: why no emotion can be heard in it; None where the network is to be asked.
         shown: whether it becomes a segment, or is asked for the answer to the whole alone.
     """
 
     span: Span
     samples: NDArray[np.float32]
-    reason: str | None
     shown: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Questions, ready to be put.
+
+    Attributes:
+        questions: in order.
+        verdicts: whether somebody speaks, for each of them.
+        features: float32[n, frames, width], what to ask the network about the ``n`` in which
+            somebody does.
+    """
+
+    questions: tuple[Question, ...]
+    verdicts: tuple[Verdict, ...]
+    features: NDArray[np.float32]
 
 
 class Ear:
@@ -73,14 +87,11 @@ class Ear:
         self._resampler = Resampler(sample_rate, manifest.spec.sr)
         self._grid = Grid.of(manifest.spec)
         self._reel = Reel(self._grid)
-        self._verdicts: dict[Span, Verdict] = {}
-        self._votes: tuple[Span, ...] = ()
-        self._doubts: tuple[Notice, ...] = ()
         self._survey = Survey(1)
         self._encoding = "pcm_s16"
         self._low = self._high = 0.0
+        self._heard: dict[Span, tuple[Verdict, NDArray[np.float32] | None]] = {}
         self._segments: list[Segment] = []
-        self._answers: dict[Span, NDArray[np.float32]] = {}
 
     @property
     def spec(self) -> "Spec":
@@ -131,37 +142,37 @@ class Ear:
         """What the end of the sound adds; nothing may be pushed afterwards.
 
         Raises:
-            AudioTooShort, NoSpeech: there is nothing in the whole of it to hear an emotion in.
+            AudioTooShort, NoSpeech: it is too short, or silent.
         """
         questions = self._questions(self._resampler.finish())
         require_sound(self.duration_s, (self._high - self._low) / 2, self._limits)
         n_samples = self._reel.n_samples
-        last = self._grid.last(n_samples)
+        last, whole = self._grid.last(n_samples), Span(0, n_samples)
         if last is not None:
-            questions.append(self._question(last, self._reel.cut(last)))
-        whole = Span(0, n_samples)
-        if n_samples <= self._grid.clip and whole not in self._verdicts:
-            questions.append(replace(self._question(whole, self._reel.cut(whole)), shown=False))
-        self._votes = self._grid.voters(n_samples)
-        self._doubts = heed(self._verdicts[span] for span in self._votes)
+            questions.append(Question(last, self._reel.cut(last)))
+        if n_samples <= self._grid.clip and whole not in self._grid.spans(n_samples):
+            questions.append(Question(whole, self._reel.cut(whole), shown=False))
         return questions
 
-    def features(self, questions: Sequence[Question]) -> NDArray[np.float32]:
-        """``float32[n, frames, width]``: what to ask the network about the ``n`` without a reason."""
-        return extract_all((each.samples for each in questions if not each.reason), self.spec)
+    def prepare(self, questions: Sequence[Question]) -> Prepared:
+        """The work of a millisecond or two for each question; it may be done in another thread."""
+        verdicts = tuple(judge(question.samples, self.spec.sr) for question in questions)
+        spoken = (
+            question.samples
+            for question, verdict in zip(questions, verdicts, strict=True)
+            if verdict.reason is None
+        )
+        return Prepared(tuple(questions), verdicts, extract_all(spoken, self.spec))
 
-    def take(
-        self, questions: Sequence[Question], probabilities: NDArray[np.float32]
-    ) -> tuple[Segment, ...]:
-        """The segments that follow from the answers, ``float32[n, emotions]``, to `features`."""
+    def take(self, prepared: Prepared, probabilities: NDArray[np.float32]) -> tuple[Segment, ...]:
+        """The segments that follow from the network's answers, ``float32[n, emotions]``."""
         answers = iter(probabilities)
         segments = []
-        for question in questions:
-            answer = None if question.reason else next(answers)
-            if answer is not None:
-                self._answers[question.span] = answer
+        for question, verdict in zip(prepared.questions, prepared.verdicts, strict=True):
+            answer = next(answers) if verdict.reason is None else None
+            self._heard[question.span] = (verdict, answer)
             if question.shown:
-                segments.append(segment(self.manifest, question.span, answer, question.reason))
+                segments.append(segment(self.manifest, question.span, answer, verdict.reason))
         self._segments += segments
         return tuple(segments)
 
@@ -169,8 +180,12 @@ class Ear:
         """The answer for the whole, after `finish` and once all its questions were taken.
 
         Its ``audio`` has no samples: they were not kept.
+
+        Raises:
+            NoSpeech: nobody speaks in it.
         """
-        votes = [self._answers[span] for span in self._votes if span in self._answers]
+        votes = [self._heard[span] for span in self._grid.voters(self._reel.n_samples)]
+        doubts = heed(verdict for verdict, _ in votes)
         audio = Audio(
             samples=np.zeros(0, np.float32),
             sr=self.spec.sr,
@@ -178,19 +193,16 @@ class Ear:
             sample_rate=self._sample_rate,
             channels=1,
             encoding=self._encoding,
-            warnings=self._survey.warnings + self._doubts,
+            warnings=self._survey.warnings + doubts,
         )
-        return conclude(self.manifest, audio, votes, timing, tuple(self._segments))
+        answers = [answer for _, answer in votes if answer is not None]
+        return conclude(self.manifest, audio, answers, timing, tuple(self._segments))
 
     def _questions(self, block: NDArray[np.float32]) -> list[Question]:
         if block.size:
             self._low = min(self._low, float(block.min()))
             self._high = max(self._high, float(block.max()))
-        return [self._question(span, samples) for span, samples in self._reel.push(block)]
-
-    def _question(self, span: Span, samples: NDArray[np.float32]) -> Question:
-        verdict = self._verdicts[span] = judge(samples, self.spec.sr)
-        return Question(span, samples, verdict.reason)
+        return [Question(span, samples) for span, samples in self._reel.push(block)]
 
 
 class Listener:
@@ -264,9 +276,10 @@ class Listener:
         if not questions:
             return ()
         started = time.perf_counter()
-        features = self._ear.features(questions)
+        prepared = self._ear.prepare(questions)
+        features = prepared.features
         extracted = time.perf_counter()
         answers = self._engine.infer(features) if len(features) else features[:, 0]
         self._features_s += extracted - started
         self._inference_s += time.perf_counter() - extracted
-        return self._ear.take(questions, answers)
+        return self._ear.take(prepared, answers)

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -282,6 +283,40 @@ def test_one_who_vanishes_leaves_nothing(client):
     assert_nothing_is_left(client)
 
 
+def descriptors() -> int:
+    """Of this process, in which the server runs, too."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_nothing_leaks(client):
+
+    def misbehave() -> None:
+        for _ in range(5):
+            with deaf(client) as raw:
+                raw.sendall(_masked_frame(pcm(hum(1))))
+            with deaf(client) as raw:
+                raw.sendall(_masked_frame(bytes(4_000))[:2_000])
+            with deaf(client) as raw:
+                raw.sendall(b"\xff" * 100)
+            with opened(client) as connection:
+                connection.send("garbage")
+                received(connection)
+            with opened(client) as connection:
+                connection.send(bytes(MAX_FRAME + 1))
+                received(connection)
+
+    misbehave()
+    assert_nothing_is_left(client)
+    before = descriptors()
+    misbehave()
+    assert_nothing_is_left(client)
+    for _ in range(100):
+        if descriptors() <= before:
+            return
+        time.sleep(0.05)
+    pytest.fail("connections are left")
+
+
 def test_many_at_once(client):
     with ExitStack() as streams:
         connections = [streams.enter_context(opened(client)) for _ in range(12)]
@@ -301,7 +336,7 @@ def test_a_fault_of_ours_says_no_more_than_its_id(models, monkeypatch, caplog):
     def broken(*_):
         raise ArithmeticError("the secret formula")
 
-    monkeypatch.setattr("service.listening.Ear.features", broken)
+    monkeypatch.setattr("service.listening.Ear.prepare", broken)
     with (
         running(create_app(Settings(), models)) as url,
         httpx.Client(base_url=url) as client,
