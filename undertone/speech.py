@@ -81,17 +81,17 @@ class Signs:
 
 
 WEIGHTS: Final = Signs(
-    gliding=8.135,
-    movement=12.167,
-    periodicity=5.590,
-    mixture=2.843,
-    colour=0.652,
-    flux=1.907,
+    gliding=7.521,
+    movement=11.110,
+    periodicity=5.730,
+    mixture=2.541,
+    colour=0.604,
+    flux=1.723,
 )
-BIAS: Final = -22.320
+BIAS: Final = -20.779
 """With `WEIGHTS`, as fitted by `python -m benchmarks.speech --fit`."""
 
-REFUSED_BELOW: Final = -1.5
+REFUSED_BELOW: Final = -1.8
 DOUBTED_BELOW: Final = 0.8
 """Of the evidence, in nats: 1 and 10 in a thousand clips of the fitting half lie below."""
 

@@ -1,0 +1,26 @@
+"""The service keeps to its own OpenAPI document; `make soak` sends a hundred times as much."""
+
+import pytest
+from schemathesis import GenerationMode
+
+from service.app import create_app
+from service.settings import Settings
+from tests.support.schema import load_schema, operations, probe
+
+
+@pytest.fixture(scope="module")
+def every(shipped):
+    return operations(load_schema(create_app(Settings(), shipped)))
+
+
+def test_what_the_document_allows_is_answered_as_it_says(every):
+    seen = {operation.label: probe(operation, GenerationMode.POSITIVE, 40) for operation in every}
+    assert {"POST /predict", "GET /models", "GET /metrics", "GET /problems"} <= set(seen)
+    assert {200, 400, 415, 422} <= set(seen["POST /predict"])
+    assert all(200 in statuses for label, statuses in seen.items() if "{" not in label)
+
+
+def test_what_the_document_forbids_is_refused_as_it_says(every):
+    for operation in every:
+        if operation.query or operation.path_parameters or operation.body:
+            probe(operation, GenerationMode.NEGATIVE, 40)
