@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import nonspeech
+from benchmarks import speech as measurement
+from tests.support.sounds import hum
+from undertone import audio, speech, wav
+from undertone.errors import NoSpeech
+
+SR = 16_000
+REPORT = json.loads(measurement.RESULTS.read_text())
+
+
+@pytest.fixture(scope="module")
+def spoken(hello) -> np.ndarray:
+    return audio.read(hello, SR).samples
+
+
+def verdict(samples: np.ndarray, sr: int = SR) -> str:
+    found = speech.judge(samples.astype(np.float32), sr)
+    return found.reason or found.warning or "speech"
+
+
+def test_speech_is_speech(spoken):
+    assert verdict(spoken) == "speech"
+    assert verdict(hum(3)) == "speech"
+
+
+@pytest.mark.parametrize("gain", [1e-3, 0.1, 10, 1e4])
+def test_the_level_does_not_matter(spoken, gain):
+    expected = speech.judge(spoken, SR).evidence
+    assert speech.judge(spoken * np.float32(gain), SR).evidence == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("sr", [8_000, 22_050, 44_100, 48_000])
+def test_the_rate_hardly_matters(sr):
+    assert verdict(hum(3, sr=sr), sr) == "speech"
+    time = np.arange(3 * sr) / sr
+    assert verdict(np.sin(2 * np.pi * 300 * time), sr) == "no_speech"
+
+
+def test_sounds_that_nobody_makes_are_refused_or_doubted():
+    sounds = [nonspeech.make(seed) for seed in range(5_000, 5_000 + 4 * len(nonspeech.KINDS))]
+    verdicts = [
+        verdict(audio.decode(wav.encode(sound.samples, sound.sr), SR).samples) for sound in sounds
+    ]
+    assert np.mean([each != "speech" for each in verdicts]) >= 0.95
+    assert np.mean([each == "no_speech" for each in verdicts]) >= 0.75
+
+
+def test_the_sounds_are_always_the_same_and_of_every_kind():
+    kinds = set()
+    for seed in range(len(nonspeech.KINDS)):
+        first, again = nonspeech.make(seed), nonspeech.make(seed)
+        np.testing.assert_array_equal(first.samples, again.samples)
+        assert np.isfinite(first.samples).all()
+        assert 0 < np.abs(first.samples).max() <= 1
+        kinds.add(first.kind)
+    assert kinds == set(nonspeech.KINDS)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 511, 512, 513, 3 * SR])
+def test_silence_is_no_speech_however_long(size):
+    assert verdict(np.zeros(size)) == "no_speech"
+    assert speech.judge(np.zeros(size, np.float32), SR).evidence == -np.inf
+
+
+@pytest.mark.parametrize("size", [2, 100, 511, 512, 513, 1_600])
+def test_a_sound_too_short_to_tell_is_doubted_and_not_refused(size):
+    assert verdict(np.sin(np.arange(size) + 1)) == "low_confidence"
+
+
+def test_a_sentence_in_minutes_of_anything_is_found(spoken):
+    tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(60 * SR) / SR)
+    assert verdict(tone) == "no_speech"
+    assert verdict(np.concatenate([tone, spoken, tone])) == "speech"
+    assert verdict(np.concatenate([tone, spoken])) == "speech"
+
+
+def test_a_bump_of_the_microphone_does_not_hide_a_sentence(spoken):
+    bump = np.zeros(SR)
+    bump[8_000:8_300] = 30
+    assert verdict(np.concatenate([bump, spoken])) == "speech"
+
+
+def test_a_whisper_is_doubted_and_not_refused(spoken):
+    whisper = measurement.whispered(spoken, np.random.default_rng(0))
+    assert verdict(whisper) == "low_confidence"
+
+
+def test_a_recording_is_refused_warned_about_or_left_alone(spoken):
+    sound = audio.from_array(spoken, SR, SR)
+    assert speech.require_speech(sound) is sound
+
+    tone = np.sin(2 * np.pi * 440 * np.arange(SR) / SR).astype(np.float32) / 2
+    with pytest.raises(NoSpeech, match="Nobody speaks") as error:
+        speech.require_speech(audio.from_array(tone, SR, SR))
+    assert error.value.received["speech_evidence"] < error.value.allowed["min_speech_evidence"]
+
+    doubted = speech.require_speech(audio.from_array(tone[:4_000], SR, SR))
+    assert [notice.code for notice in doubted.warnings] == ["low_confidence"]
+
+
+@pytest.mark.recordings
+def test_hardly_a_recording_is_refused(recordings: Path):
+    paths = sorted([*recordings.glob("ravdess/*/*.flac"), *recordings.glob("tess/*/*.flac")])
+    chosen = paths[::20]
+    verdicts = [verdict(audio.read(path, SR).samples) for path in chosen]
+    assert len(chosen) > 200
+    assert verdicts.count("no_speech") <= 0.005 * len(chosen)
+    assert verdicts.count("low_confidence") <= 0.02 * len(chosen)
+
+
+def test_what_was_measured_is_good_enough():
+    clips, sounds = REPORT["all_speakers"], REPORT["sounds"]["all"]
+    refused = clips["ravdess"]["no_speech"] + clips["tess"]["no_speech"]
+    assert (clips["ravdess"]["n"], clips["tess"]["n"]) == (1440, 2800)
+    assert refused <= 0.005 * (1440 + 2800)
+    assert sounds["n"] == 300
+    assert sounds["no_speech"] + sounds["low_confidence"] >= 0.95 * 300
