@@ -16,7 +16,7 @@ from typing import Final
 
 from rich.console import Console
 
-PARTS: Final = ("uploads", "schema", "reference", "fuzz")
+PARTS: Final = ("uploads", "schema", "reference", "load", "slow", "signals", "fuzz")
 """In this order."""
 
 RESULTS: Final = Path(__file__).resolve().parent.parent / "results"

@@ -113,3 +113,21 @@ def test_what_was_measured_is_good_enough():
     assert refused <= 0.005 * (1440 + 2800)
     assert sounds["n"] == 300
     assert sounds["no_speech"] + sounds["low_confidence"] >= 0.95 * 300
+
+
+def test_the_figures_in_the_documents_are_those_that_were_measured():
+    text = (Path(__file__).parents[2] / "docs" / "uploads.md").read_text()
+
+    def row(*counts: dict[str, int]) -> str:
+        totals = [
+            sum(each[name] for each in counts) for name in ("n", "no_speech", "low_confidence")
+        ]
+        return " | {} | {} | {} |\n".format(*totals)
+
+    everybody, others = REPORT["all_speakers"], REPORT["speakers_of_the_other_half"]
+    assert "all clips" + row(everybody["ravdess"], everybody["tess"]) in text
+    assert "nothing was fitted" + row(others["ravdess"], others["tess"]) in text
+    assert "singing" + row(everybody["ravdess-song"]) in text
+    assert "slow to fast" + row(REPORT["espeak-ng"]["spoken"]) in text
+    assert "whispering" + row(REPORT["espeak-ng"]["whispered"]) in text
+    assert "benchmarks/nonspeech.py))" + row(REPORT["sounds"]["all"]) in text
