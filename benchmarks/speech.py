@@ -34,9 +34,12 @@ from benchmarks import nonspeech
 from training.corpora import Clip, read_ravdess, read_ravdess_song, read_tess
 from undertone import audio, pcm, speech, wav
 from undertone.errors import AudioError
+from undertone.plan import make_plan
+from undertone.spec import Spec
 
 RESULTS: Final = Path(__file__).parent / "results" / "speech.json"
-SR: Final = 16_000
+SPEC: Final = Spec()
+SR: Final = SPEC.sr
 FITTED: Final = range(1_000, 2_800)
 MEASURED: Final = range(300)
 REFUSED_SHARE, DOUBTED_SHARE = 0.001, 0.01
@@ -200,12 +203,12 @@ def synthesised() -> Iterable[Heard]:
 
 def heard(group: str, samples: Samples, *, fitting: bool) -> Heard:
     """What the detector makes of a sound."""
-    signs = speech.signs(samples[: round(speech.PASS_S * SR)], SR)
+    signs = speech.signs(samples[: round(SPEC.windows.clip_s * SR)], SR)
     try:
-        sound = speech.require_speech(audio.from_array(samples, SR, SR))
+        plan = make_plan(audio.from_array(samples, SR, SR).samples, SPEC, segments=False)
     except AudioError as error:
         return Heard(group, fitting, astuple(signs), error.code)
-    codes = [notice.code for notice in sound.warnings]
+    codes = [notice.code for notice in plan.warnings]
     verdict = "low_confidence" if "low_confidence" in codes else "passed"
     return Heard(group, fitting, astuple(signs), verdict)
 

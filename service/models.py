@@ -220,8 +220,8 @@ def choose(name: str | None, known: Mapping[str, object]) -> str:
         return PREFERRED if PREFERRED in known else min(known)
     if name not in known:
         raise ModelNotFound(
-            f"There is no model {name!r}; known are {', '.join(sorted(known))}.",
-            received={"model": name},
+            f"There is no model {name[:64]!r}; known are {', '.join(sorted(known))}.",
+            received={"model": name[:64]},
             allowed={"model": sorted(known)},
         )
     return name

@@ -81,7 +81,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         422, "Nothing to hear an emotion in", "There is nothing in the recording to hear."
     ),
     "too_short": Kind(422, "Too short", "The recording lasts 20 ms; at least 100 ms are needed."),
-    "no_speech": Kind(422, "Silence", "The recording is silent. Check the microphone."),
+    "no_speech": Kind(
+        422,
+        "Nobody speaks",
+        "Nobody speaks in the recording: it sounds like tones, music or noise.",
+    ),
     "not_finite": Kind(
         422, "Samples that are no numbers", "The recording holds samples that are NaN or infinite."
     ),

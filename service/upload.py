@@ -21,6 +21,9 @@ MAX_FILES: Final = 32
 
 _CHUNK: Final = 1024 * 1024
 
+LONGEST_BOUNDARY: Final = 70
+"""Characters, as RFC 2046 has it."""
+
 
 async def read_upload(request: Request) -> bytes | bytearray:
     """The audio that was sent, whole.
@@ -132,15 +135,20 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
     """The media type, and the boundary where it is a form.
 
     Raises:
-        MalformedRequest: it is a form without a boundary.
+        MalformedRequest: it is a form without a boundary, or with one that is too long.
     """
     raw_type, options = parse_options_header(request.headers.get("content-type"))
     media_type = raw_type.decode("latin-1")
     if media_type != "multipart/form-data":
         return media_type, None
     boundary = options.get(b"boundary")
-    if not boundary:
-        raise MalformedRequest("The Content-Type of the multipart form names no boundary.")
+    if not boundary or len(boundary) > LONGEST_BOUNDARY:
+        raise MalformedRequest(
+            "The Content-Type of the multipart form names no boundary, or one of more than "
+            f"{LONGEST_BOUNDARY} characters.",
+            received={"boundary_length": len(boundary or b"")},
+            allowed={"boundary_length": [1, LONGEST_BOUNDARY]},
+        )
     return media_type, boundary
 
 

@@ -8,7 +8,7 @@ UndertoneError
 │   │   └── AudioTooLong   … or more seconds
 │   └── UnusableAudio      it was read, and there is nothing in it to hear an emotion in
 │       ├── AudioTooShort  too little of it
-│       ├── NoSpeech       silence, or nothing above the noise floor
+│       ├── NoSpeech       silence, or sounds that nobody speaks
 │       └── NotFinite      samples that are NaN or infinite
 ├── ModelNotFound          no model of that name
 └── BundleError            a model on disk that must not be served
@@ -90,7 +90,7 @@ class AudioTooShort(UnusableAudio):
 
 
 class NoSpeech(UnusableAudio):
-    """Silence, or nothing above the noise floor."""
+    """Silence, or sounds that nobody speaks."""
 
     code = "no_speech"
 

@@ -21,7 +21,7 @@ millisecond for 3 s.
 
 import math
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from functools import cache
 from typing import Final, Literal
 
@@ -30,7 +30,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from undertone.audio import SILENCE, Audio
+from undertone.audio import SILENCE
 from undertone.errors import NoSpeech
 from undertone.wav import Notice
 
@@ -40,10 +40,6 @@ BAND_HZ: Final = (100.0, 4_000.0)
 RUMBLE_HZ: Final = 60.0
 """Below it is mains hum and wind, which must not decide which frames are loud."""
 PITCH_HZ: Final = (70.0, 500.0)
-
-PASS_S: Final = 6.0
-"""What is longer is judged in pieces of `PIECE_S`: a minute with one sentence in it holds speech."""
-PIECE_S: Final = 3.0
 
 REFUSABLE_S: Final = 0.5
 """Of sound that counts; less than that says too little to refuse anybody."""
@@ -81,17 +77,17 @@ class Signs:
 
 
 WEIGHTS: Final = Signs(
-    gliding=8.135,
-    movement=12.167,
-    periodicity=5.590,
-    mixture=2.843,
-    colour=0.652,
-    flux=1.907,
+    gliding=7.521,
+    movement=11.110,
+    periodicity=5.730,
+    mixture=2.541,
+    colour=0.604,
+    flux=1.723,
 )
-BIAS: Final = -22.320
+BIAS: Final = -20.779
 """With `WEIGHTS`, as fitted by `python -m benchmarks.speech --fit`."""
 
-REFUSED_BELOW: Final = -1.5
+REFUSED_BELOW: Final = -1.8
 DOUBTED_BELOW: Final = 0.8
 """Of the evidence, in nats: 1 and 10 in a thousand clips of the fitting half lie below."""
 
@@ -112,25 +108,25 @@ class Verdict:
 
 
 def judge(samples: NDArray[np.float32], sr: int) -> Verdict:
-    """Whether somebody speaks in a clip, or in a window of one.
+    """Whether somebody speaks in a short clip, or in a window of a longer one.
+
+    A sentence in a minute of something else is found by judging the minute in windows; `heed` says
+    what their verdicts come to.
 
     Args:
-        samples: float32[n], mono, of any level and length.
+        samples: float32[n], mono, of any level; meant for half a second to six.
         sr: its rate, in Hz; at least 8000.
     """
-    if samples.size <= PASS_S * sr:
-        return _judge_piece(samples, sr)
-    piece = round(PIECE_S * sr)
-    best = Verdict(-math.inf, reason="no_speech")
-    for start in range(0, samples.size, piece):
-        # What is left over at the end is judged with what comes before it.
-        start = min(start, samples.size - piece)
-        verdict = _judge_piece(samples[start : start + piece], sr)
-        if verdict.evidence > best.evidence:
-            best = verdict
-        if best.reason is None and best.warning is None:
-            break
-    return best
+    if not samples.size or np.ptp(samples) < 2 * SILENCE:
+        return Verdict(-math.inf, reason="no_speech")
+    power, loud = _loud_frames(samples, sr)
+    found = _signs(power, loud, sr)
+    evidence = weigh(found)
+    hushed = found.periodicity < HUSHED_PERIODICITY and found.colour > HUSHED_COLOUR
+    enough = np.count_nonzero(loud) * HOP_S >= REFUSABLE_S
+    if evidence < REFUSED_BELOW and enough and not hushed:
+        return Verdict(evidence, reason="no_speech")
+    return Verdict(evidence, warning="low_confidence" if evidence < DOUBTED_BELOW else None)
 
 
 def heed(verdicts: Iterable[Verdict]) -> tuple[Notice, ...]:
@@ -156,28 +152,6 @@ def heed(verdicts: Iterable[Verdict]) -> tuple[Notice, ...]:
         return ()
     detail = "It is doubtful that somebody speaks here; the answer may mean nothing."
     return (Notice(verdict.warning, detail),)
-
-
-def require_speech(audio: Audio) -> Audio:
-    """The same recording, with what `heed` warns of.
-
-    Raises:
-        NoSpeech: nobody speaks in it.
-    """
-    return replace(audio, warnings=audio.warnings + heed([judge(audio.samples, audio.sr)]))
-
-
-def _judge_piece(samples: NDArray[np.float32], sr: int) -> Verdict:
-    if not samples.size or np.ptp(samples) < 2 * SILENCE:
-        return Verdict(-math.inf, reason="no_speech")
-    power, loud = _loud_frames(samples, sr)
-    found = _signs(power, loud, sr)
-    evidence = weigh(found)
-    hushed = found.periodicity < HUSHED_PERIODICITY and found.colour > HUSHED_COLOUR
-    enough = np.count_nonzero(loud) * HOP_S >= REFUSABLE_S
-    if evidence < REFUSED_BELOW and enough and not hushed:
-        return Verdict(evidence, reason="no_speech")
-    return Verdict(evidence, warning="low_confidence" if evidence < DOUBTED_BELOW else None)
 
 
 def signs(samples: NDArray[np.float32], sr: int) -> Signs:

@@ -1,5 +1,4 @@
 import io
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.riff import PCM_GUID_TAIL, chunk, extension, fmt, riff
 from undertone import audio, pcm, wav
 from undertone.errors import (
     AudioError,
@@ -28,39 +28,11 @@ SUBTYPES = {
     "ULAW": "mulaw",
     "ALAW": "alaw",
 }
-PCM_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 
 def noise(n_frames: int, channels: int = 1, level: float = 0.3) -> np.ndarray:
     signal = np.random.default_rng(7).normal(scale=level, size=(n_frames, channels))
     return signal.clip(-1, 1)
-
-
-def chunk(name: bytes, body: bytes, length: int | None = None) -> bytes:
-    announced = len(body) if length is None else length
-    return name + struct.pack("<I", announced) + body + bytes(len(body) % 2)
-
-
-def fmt(
-    tag: int = 1,
-    channels: int = 1,
-    sample_rate: int = 16_000,
-    bits: int = 16,
-    block_align: int | None = None,
-    extension: bytes = b"",
-) -> bytes:
-    align = channels * bits // 8 if block_align is None else block_align
-    head = struct.pack("<HHIIHH", tag, channels, sample_rate, sample_rate * align, align, bits)
-    return chunk(b"fmt ", head + extension)
-
-
-def extension(valid_bits: int, guid: bytes) -> bytes:
-    return struct.pack("<HHI", 22, valid_bits, 0) + guid
-
-
-def riff(*chunks: bytes, length: int | None = None) -> bytes:
-    body = b"WAVE" + b"".join(chunks)
-    return b"RIFF" + struct.pack("<I", len(body) if length is None else length) + body
 
 
 SOUND = np.arange(-800, 800, dtype="<i2").tobytes()

@@ -1,0 +1,41 @@
+"""After many bad uploads the service is as it was."""
+
+import gc
+import tempfile
+import threading
+import tracemalloc
+from pathlib import Path
+
+from tests.hostile.test_uploads import CORPUS, scores
+from tests.hostile.upload import PLAIN
+
+RAW = {"Content-Type": "audio/wav"}
+
+
+def test_a_good_upload_after_many_bad_ones_is_answered_as_before(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = scores(client.post("/predict", content=PLAIN, headers=RAW).json())
+    bad = [
+        upload
+        for upload in CORPUS.values()
+        if upload.code and upload.status != 413 and len(upload.data) < 100_000
+    ]
+
+    def send_all() -> None:
+        for upload in bad:
+            response = client.post("/predict", content=upload.data, headers=upload.headers)
+            assert response.status_code < 500
+
+    send_all()
+    gc.collect()
+    tracemalloc.start()
+    threads = threading.active_count()
+    send_all()
+    gc.collect()
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert scores(client.post("/predict", content=PLAIN, headers=RAW).json()) == before
+    assert list(Path(tmp_path).iterdir()) == []
+    assert threading.active_count() == threads
+    assert grown < 1_000_000, "what hundreds of bad uploads leave behind"

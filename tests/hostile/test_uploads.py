@@ -1,0 +1,68 @@
+"""Whatever is uploaded, the answer is right, or a documented problem; never a 500."""
+
+import pytest
+
+from service.problems import KINDS
+from tests.hostile import containers, forms, headers, sounds
+from tests.hostile.upload import PLAIN, Upload
+
+CORPUS = {
+    f"{module.__name__.rpartition('.')[2]}: {title}": upload
+    for module in (containers, headers, sounds, forms)
+    for title, upload in module.UPLOADS.items()
+}
+
+
+def scores(reply: dict) -> dict[str, float]:
+    return {each["label"]: each["score"] for each in reply["probabilities"]}
+
+
+@pytest.fixture(scope="module")
+def plain(client) -> dict[str, float]:
+    response = client.post("/predict", content=PLAIN, headers={"Content-Type": "audio/wav"})
+    assert response.status_code == 200
+    assert response.json()["warnings"] == []
+    return scores(response.json())
+
+
+def test_the_corpus_is_large_enough():
+    assert len(CORPUS) >= 300
+    assert sum(upload.status == 200 for upload in CORPUS.values()) >= 80
+
+
+@pytest.mark.parametrize("title", CORPUS)
+def test_every_upload_is_answered_as_it_should_be(client, plain, title):
+    upload = CORPUS[title]
+    response = client.post(
+        "/predict", content=upload.data, headers=upload.headers, params=upload.query
+    )
+    reply = response.json()
+    if upload.code:
+        assert (response.status_code, reply.get("code")) == (upload.status, upload.code), reply
+        assert_problem(response, upload)
+        return
+    assert response.status_code == 200, reply
+    assert [warning["code"] for warning in reply["warnings"]] == list(upload.warnings)
+    found = scores(reply)
+    assert sum(found.values()) == pytest.approx(1, abs=1e-6)
+    if upload.within is not None:
+        assert found == pytest.approx(plain, abs=upload.within)
+
+
+@pytest.mark.parametrize("title", containers.NAMES)
+def test_what_is_no_wav_is_called_by_its_name(client, title):
+    data = containers.UPLOADS[title].data
+    response = client.post("/predict", files={"file": ("clip.wav", data, "audio/wav")})
+    assert response.status_code == 415
+    assert containers.NAMES[title].lower() in response.json()["detail"].lower()
+
+
+def assert_problem(response, upload: Upload) -> None:
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == response.status_code
+    assert problem["title"] == KINDS[problem["code"]].title
+    assert problem["type"] == f"/problems#{problem['code']}"
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert len(problem["detail"]) > 20
+    assert len(response.content) < 4_000, "what was sent is not sent back"
