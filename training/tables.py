@@ -39,8 +39,9 @@ def protocols_table(recipe: Recipe, measured: Mapping[Kind, Metrics]) -> Table:
     for kind, name in _TESTED_ON.items():
         metrics = measured.get(kind)
         if metrics is None:
+            table.add_row(name, "not measured")
             option = " --protocol random" if kind == "random" else ""
-            table.add_row(name, f"not measured: undertone-train crossval {recipe.name}{option}")
+            table.caption = f"undertone-train crossval {recipe.name}{option} measures the other"
             continue
         table.add_row(
             name,

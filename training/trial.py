@@ -16,6 +16,7 @@ from training.predictions import Predictions
 from training.report import write_report
 from undertone.bundle import Metrics
 from undertone.classifier import Classifier
+from undertone.errors import UnusableAudio
 
 PREDICTIONS = "predictions.csv"
 
@@ -24,6 +25,8 @@ def try_out(
     model: Classifier, corpus: str, clips: Sequence[Clip], folder: Path, console: Console
 ) -> Metrics:
     """Hear every clip whose emotion the model knows, and write the report into ``folder``.
+
+    What the service would refuse to answer (silence, say) is left out, and counted.
 
     It cannot know whether the model was trained on these very clips: the report says which corpora it
     learnt from.
@@ -36,8 +39,8 @@ def try_out(
         console: where the bar goes.
 
     Raises:
-        CorpusError: the model knows none of their emotions.
-        AudioError: a clip cannot be heard.
+        CorpusError: the model knows none of their emotions, or hears nobody speak.
+        AudioError: a clip cannot be read.
     """
     manifest = model.manifest
     known = [clip for clip in clips if clip.emotion in manifest.emotions]
@@ -45,20 +48,27 @@ def try_out(
         raise CorpusError(
             f"{manifest.name} knows {', '.join(manifest.emotions)}; {corpus} has none of them"
         )
-    rows = []
+    heard: list[tuple[Clip, list[float]]] = []
     for clip in track(known, f"hearing {corpus}", console=console):
-        scores = {each.label: each.score for each in model.predict(clip.path).probabilities}
-        rows.append([scores[emotion] for emotion in manifest.emotions])
-    n = len(known)
+        try:
+            ranked = model.predict(clip.path).probabilities
+        except UnusableAudio:
+            continue
+        scores = {each.label: each.score for each in ranked}
+        heard.append((clip, [scores[emotion] for emotion in manifest.emotions]))
+    if not heard:
+        raise CorpusError(f"nobody speaks in {corpus}, as far as {manifest.name} can hear")
+    answered, rows = zip(*heard, strict=True)
+    n = len(answered)
     table = Predictions(
         emotions=manifest.emotions,
         protocol=(f"{corpus}/all",) * n,
         fold=("all",) * n,
         seed=np.zeros(n, dtype=np.int64),
         revision=(manifest.revision,) * n,
-        file=tuple(clip.name for clip in known),
-        speaker=tuple(clip.speaker for clip in known),
-        truth=truth(known, manifest.emotions),
+        file=tuple(clip.name for clip in answered),
+        speaker=tuple(clip.speaker for clip in answered),
+        truth=truth(answered, manifest.emotions),
         temperature=np.full(n, manifest.calibration.temperature),
         probabilities=np.array(rows),
     )
@@ -66,7 +76,7 @@ def try_out(
     predictions.write(folder / PREDICTIONS, table)
     metrics = evaluate(
         table,
-        protocol=_protocol(model, corpus, len(clips) - n),
+        protocol=_protocol(model, corpus, len(clips) - len(known), len(known) - n),
         command=f"undertone-train evaluate {manifest.name} {corpus}",
         file=PREDICTIONS,
     )
@@ -74,11 +84,13 @@ def try_out(
     return metrics
 
 
-def _protocol(model: Classifier, corpus: str, left_out: int) -> str:
+def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str:
     learnt = ", ".join(each.name for each in model.manifest.corpora)
     text = f"all of {corpus}, heard by a model that was trained on {learnt}"
-    if left_out:
-        text += f"; {left_out} clips of emotions that it does not know are left out"
+    if unknown:
+        text += f"; {unknown} clips of emotions that it does not know are left out"
+    if refused:
+        text += f"; {refused} clips that the service would not answer are left out"
     if corpus in {each.name.lower() for each in model.manifest.corpora}:
         text += "; it learnt from these very clips, so this is no test"
     return text

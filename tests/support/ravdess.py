@@ -1,10 +1,11 @@
-"""A corpus with RAVDESS's names and nobody's voice: each emotion is a buzz of its own."""
+"""A corpus with RAVDESS's names and nobody's voice: each emotion is a hum of its own."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from tests.support.sounds import hum
 from undertone.wav import encode
 
 SR = 16_000
@@ -20,16 +21,15 @@ def write_ravdess(
         for emotion in range(1, 9):
             for repetition in range(1, repetitions + 1):
                 name = f"03-01-{emotion:02d}-01-01-{repetition:02d}-{actor:02d}.wav"
-                samples = buzz(emotion, seconds, seed=1000 * actor + 10 * emotion + repetition)
+                samples = voice(emotion, seconds, seed=1000 * actor + 10 * emotion + repetition)
                 (folder / name).write_bytes(encode(samples, SR))
     return root
 
 
-def buzz(emotion: int, seconds: float, seed: int) -> np.ndarray:
-    """``float32[n, 1]``: a pulse train whose pitch tells the emotion, in a little noise."""
+def voice(emotion: int, seconds: float, seed: int) -> np.ndarray:
+    """``float32[n, 1]``: a hum whose pitch tells the emotion, in a little noise."""
     generator = np.random.default_rng(seed)
-    time = np.arange(round(seconds * SR)) / SR
-    pitch = 90 * 1.25**emotion * generator.uniform(0.98, 1.02)
-    pulses = np.sin(2 * np.pi * pitch * time) ** 15
-    noise = generator.normal(scale=0.01, size=time.size)
-    return (0.3 * pulses + noise).astype(np.float32)[:, None]
+    pitch = 80 * 1.2**emotion * generator.uniform(0.98, 1.02)
+    samples = hum(seconds, pitch, SR)
+    noise = generator.normal(scale=0.002, size=samples.size)
+    return (samples + noise).astype(np.float32)[:, None]

@@ -11,7 +11,7 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from tests.support.ravdess import SR, buzz
+from tests.support.ravdess import SR, voice
 from tests.support.servers import running
 from undertone.wav import encode
 
@@ -32,7 +32,7 @@ def test_a_corpus_of_ones_own_ends_in_a_served_model(tmp_path):
             folder = tmp_path / "data" / "mine" / emotion / speaker
             folder.mkdir(parents=True)
             for take in range(1, 9):
-                sound = buzz(code, 1.0, seed=100 * number + 10 * code + take)
+                sound = voice(code, 1.0, seed=100 * number + 10 * code + take)
                 (folder / f"{take:03d}.wav").write_bytes(encode(sound, SR))
     (recipe,) = blocks("toml")
     (tmp_path / "mine.toml").write_text(recipe)
