@@ -12,8 +12,8 @@ from undertone.bundle import Manifest, Metrics, find, open_bundle
 _PAGE: Final = Template("""\
 # Results
 
-Five systems that others made public, written down as recipes from their descriptions and trained here,
-and our own model. Each was measured twice: as its author did, and on people it had never heard.
+What every model in `models/` reaches, measured twice: the way this field often does, and on people that it
+had never heard. What a system says of itself stands beside it, where the model was written after one.
 
 $table
 
