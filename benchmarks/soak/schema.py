@@ -7,7 +7,7 @@ from schemathesis import GenerationMode
 from service.app import create_app
 from tests.support.schema import load_schema, operations, probe
 
-EXAMPLES: Final = 2_000
+EXAMPLES: Final = 300
 """Of what is allowed, and as many of what is forbidden, for each operation."""
 
 

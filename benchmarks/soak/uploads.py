@@ -34,7 +34,9 @@ def measure() -> dict[str, Any]:
         free.close()
         environment = {**os.environ, "TMPDIR": folder, "UNDERTONE_PORT": str(port)}
         command = [sys.executable, "-c", "from service.cli import app; app()", "serve"]
-        server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 _await_ready(client)

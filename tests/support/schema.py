@@ -17,6 +17,9 @@ from tests.hostile.upload import PLAIN
 SMALL = 60_000
 """Bytes; larger uploads say nothing more about the document."""
 
+PATIENCE_S = 60
+"""A batch of 32 files takes a while on a busy machine."""
+
 
 def load_schema(app: FastAPI) -> BaseSchema:
     """The OpenAPI document of ``app``, which is asked in this process.
@@ -63,7 +66,7 @@ def probe(operation: APIOperation, mode: GenerationMode, max_examples: int) -> d
     )
     @given(operation.as_strategy(generation_mode=mode))
     def send(case: Case) -> None:
-        response = case.call()
+        response = case.call(timeout=PATIENCE_S)
         statuses[response.status_code] = statuses.get(response.status_code, 0) + 1
         case.validate_response(response, excluded_checks=excluded)
 
