@@ -19,6 +19,9 @@ LOST: Final = 0
 REFUSED: Final = -1
 """The status of a request for which no connection could be opened."""
 
+FRESH_S: Final = 2.0
+"""How long an idle connection is used again; the service closes it after 5 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -50,13 +53,13 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, request: bytes, at: float | None = None) -> Answer:
         """Send ``request``; its time counts from ``at``, or from now."""
         at = time.perf_counter() if at is None else at
         try:
-            reader, writer = self._idle.pop() if self._idle else await self._connect()
+            reader, writer = self._kept() or await self._connect()
         except OSError:
             return Answer(REFUSED, False, time.perf_counter() - at, at)
         try:
@@ -71,9 +74,18 @@ class Client:
         if b"connection: close" in lower:
             writer.close()
         else:
-            self._idle.append((reader, writer))
+            self._idle.append((time.perf_counter(), reader, writer))
         says_when = b"\r\nretry-after:" in lower
         return Answer(int(head[9:12]), says_when, time.perf_counter() - at, at)
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The connection that was used last, unless the service may be about to close it."""
+        while self._idle:
+            since, reader, writer = self._idle.pop()
+            if time.perf_counter() - since < FRESH_S and not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port)
