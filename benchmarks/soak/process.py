@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -18,24 +18,23 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Process:
-    """A running service."""
+    """A running service, which writes its log to a file: a pipe would slow it down when it is full."""
 
-    popen: subprocess.Popen[str]
-    port: int
-    log: list[dict[str, Any]] = field(default_factory=list)
-    """All that it logged but for requests."""
-    predictions: Counter[int] = field(default_factory=Counter)
-    """How many it says that it answered with which status."""
+    popen: subprocess.Popen[bytes]
+    log: Path
 
-    def read(self) -> None:
-        """Take in its log until it ends."""
-        for line in map(json.loads, self.popen.stdout):
-            if line["message"] != "answered":
-                self.log.append(line)
-            elif line["route"] == "/predict":
-                self.predictions[line["status"]] += 1
+    def lines(self) -> list[dict[str, Any]]:
+        """All that it has logged."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        with self.log.open() as log:
+            return int(json.loads(log.readline())["port"])
 
     def status(self, path: str = "/readyz") -> int:
         """What it answers there; 0 where it does not."""
@@ -48,16 +47,19 @@ class Process:
         finally:
             connection.close()
 
+    def predictions(self) -> Counter[int]:
+        """How many it says that it answered with which status."""
+        return Counter(each["status"] for each in self.lines() if each.get("route") == "/predict")
+
     def workers(self) -> list[int]:
         """The ids of all processes that ever began to serve, in that order."""
-        began = [
-            each["message"] for each in self.log if "Started server process" in each["message"]
-        ]
+        messages = [each["message"] for each in self.lines()]
+        began = [message for message in messages if "Started server process" in message]
         return [int(message.split("[")[1].rstrip("]")) for message in began]
 
     def ready_workers(self) -> int:
         """How many processes ever became ready."""
-        return sum("startup complete" in each["message"] for each in self.log)
+        return sum("startup complete" in each["message"] for each in self.lines())
 
     def end(self) -> int:
         """Tell it to end, and wait until it has. The exit code."""
@@ -69,26 +71,22 @@ class Process:
 def serving(**settings: object) -> Iterator[Process]:
     """The service with these settings, from when it is ready."""
     variables = {f"UNDERTONE_{name.upper()}": str(value) for name, value in settings.items()}
-    popen = subprocess.Popen(
-        [sys.executable, "-c", "from service.cli import app; app()", "serve", "--port", "0"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    first = json.loads(popen.stdout.readline())
-    process = Process(popen, first["port"], [first])
-    reader = threading.Thread(target=process.read, daemon=True)
-    reader.start()
-    try:
-        wait_for(lambda: process.status() == 200)
-        yield process
-    finally:
-        if popen.poll() is None:
-            popen.terminate()
-        popen.wait(60)
-        reader.join()
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
+        popen = subprocess.Popen(
+            [sys.executable, "-c", "from service.cli import app; app()", "serve", "--port", "0"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+            stdout=log,
+            stderr=subprocess.DEVNULL,
+        )
+        process = Process(popen, Path(log.name))
+        try:
+            wait_for(lambda: process.lines() and process.status() == 200)
+            yield process
+        finally:
+            if popen.poll() is None:
+                popen.terminate()
+            popen.wait(60)
 
 
 def wait_for(condition: Callable[[], object], within_s: float = 180.0) -> float:

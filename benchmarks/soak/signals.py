@@ -49,7 +49,7 @@ def _sigterm(pool: ProcessPoolExecutor) -> Counter[str]:
         load = pool.submit(run_until_gone, process.port)
         time.sleep(2)
         code = process.end()
-        answers = load.result()
+        answers, said = load.result(), process.predictions()
     if code:
         raise RuntimeError(f"exit code {code}")
     statuses = Counter(each.status for each in answers)
@@ -60,7 +60,7 @@ def _sigterm(pool: ProcessPoolExecutor) -> Counter[str]:
     return Counter(
         answered=statuses[200],
         refused=statuses[503],
-        lost=process.predictions[200] - statuses[200],
+        lost=said[200] - statuses[200],
         closed_before_they_were_read=statuses[LOST],
     )
 
