@@ -5,14 +5,13 @@ from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 import undertone
 from service import batch, docs, info, predict, problems, stream
 from service.drain import Drain, draining_on_sigterm
-from service.keys import Keys
+from service.keys import KeyInDocuments, Keys
 from service.limits import Gate
 from service.metrics import Metrics
 from service.models import Models, load_models
@@ -78,8 +77,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     app.state.metrics = metrics
     problems.install(app)
     refusals = {**problems.UNFORESEEN, **problems.responses("unauthorized")}
-    # Says in /docs how a key is sent; `Keys` is what asks for it.
-    keyed = [Depends(HTTPBearer(auto_error=False))] if settings.keys else []
+    keyed = [Depends(KeyInDocuments())] if settings.keys else []
     for routes in (predict.router, batch.router, stream.router):
         app.include_router(
             routes,

@@ -8,6 +8,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
 
+LAST_S: Final = 0.5
+"""How long an idle connection is listened to at the end of the process."""
+
 
 class PunctualProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, which alone would wait for a header forever.
@@ -20,7 +23,7 @@ class PunctualProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
         super().connection_made(transport)
-        self._wait()
+        self._wait(HEADER_S)
 
     def on_headers_complete(self) -> None:
         """Wait no more."""
@@ -31,16 +34,26 @@ class PunctualProtocol(HttpToolsProtocol):
         """Begin to wait for the next header; what is still sent of the last body does not count."""
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
-            self._wait()
+            self._wait(HEADER_S)
+
+    def shutdown(self) -> None:
+        """End with the answer under way, or after a moment in which a request may still come.
+
+        It may be on its way already; uvicorn alone would close the connection in its face.
+        """
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait(LAST_S)
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float) -> None:
         self._stop()
-        self._timer = self.loop.call_later(HEADER_S, self.transport.close)
+        self._timer = self.loop.call_later(seconds, self.transport.close)
 
     def _stop(self) -> None:
         if self._timer is not None:

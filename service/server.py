@@ -11,21 +11,17 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from service import logs
 from service.app import create_app
 from service.models import load_models, verify_default
 from service.protocol import PunctualProtocol
 from service.settings import Settings
+from service.supervisor import Supervisor
 from service.wire import MAX_FRAME, FirmWebSocket
 
-LAST_S: Final = 1
-"""How long uvicorn waits for what `service.drain` could not finish, before it cuts it off."""
-
-IMPORT_S: Final = 30
-"""How long a worker may seem dead: TensorFlow holds all its threads while it is read from a disk."""
+CUT_OFF_S: Final = 1
+"""How long uvicorn waits for what `service.drain` could not finish, and for last requests."""
 
 _log = logging.getLogger("undertone")
 
@@ -58,12 +54,12 @@ def _serve(settings: Settings, bound: socket.socket) -> None:
 
 
 def _supervise(settings: Settings, bound: socket.socket) -> None:
-    """Serve from several processes, which are started anew and never forked: TensorFlow has threads."""
+    """Serve from several processes."""
     name = verify_default(settings).manifest.name
-    supervisor = Multiprocess(_config(settings, partial(create_app, settings)), sockets=[bound])
+    supervisor = Supervisor(_config(settings, partial(create_app, settings)), sockets=[bound])
     _announce(bound, [name])
     supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+    if supervisor.failed:
         sys.exit(1)
 
 
@@ -76,8 +72,7 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
         lifespan="on",
         log_config=logs.configuration(settings.log_level),
         server_header=False,
-        timeout_graceful_shutdown=LAST_S,
-        timeout_worker_healthcheck=IMPORT_S,
+        timeout_graceful_shutdown=CUT_OFF_S,
         workers=settings.workers,
         ws=FirmWebSocket,
         ws_max_size=MAX_FRAME,

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from service.app import create_app
 from service.keys import Keys
@@ -180,6 +182,19 @@ def test_streams_too_often_are_closed_with_their_reason():
     headers = {"X-API-Key": BOB}
     assert len(stream(app, headers=headers)) == 1
     assert stream(app, headers=headers)[-1] == {"type": "websocket.close", "code": 4429}
+
+
+def test_a_browser_opens_a_stream_with_a_key_beside_the_protocol(keyed):
+    address = str(keyed.base_url.copy_with(scheme="ws", path="/stream"))
+    with connect(address, subprotocols=["undertone", f"undertone.key.{ALICE}"]) as browser:
+        assert browser.subprotocol == "undertone"
+        assert json.loads(browser.recv())["type"] == "ready"
+    with connect(address, subprotocols=["undertone", "undertone.key.wrong"]) as browser:
+        assert browser.subprotocol == "undertone"
+        assert json.loads(browser.recv())["code"] == "unauthorized"
+        with pytest.raises(ConnectionClosed):
+            browser.recv()
+        assert browser.close_code == 4401
 
 
 def test_each_key_has_its_own_rate(models: Models):
