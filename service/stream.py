@@ -35,7 +35,8 @@ from undertone.prediction import Segment
 from undertone.wav import Notice
 
 STALLED_S: Final = 20.0
-"""Seconds without a frame, or without taking what is sent, after which a client is given up."""
+"""Seconds without a frame, or without taking what is sent, after which a client is given up; and by
+which a stream may last longer than the sound that it may bring."""
 
 DEFAULT_SR: Final = 16_000
 
@@ -103,15 +104,15 @@ async def stream(websocket: WebSocket) -> None:
     """The whole of a conversation; `docs/api.md` tells its rules."""
     metrics: Metrics = websocket.app.state.metrics
     request_id = websocket.scope.setdefault("state", {}).get("request_id") or uuid.uuid4().hex
-    code = 1006
+    end = "cut"
     with metrics.streams.track_inprogress():
         try:
             await websocket.accept()
-            code = await _with_problems(websocket, request_id)
-        except WebSocketDisconnect as gone:
-            code = gone.code
+            end = str(await _with_problems(websocket, request_id))
+        except WebSocketDisconnect:
+            end = "gone"  # not its code: a client may think of four thousand
         finally:
-            metrics.streams_closed.labels(code).inc()
+            metrics.streams_closed.labels(end).inc()
 
 
 async def _with_problems(websocket: WebSocket, request_id: str) -> int:
@@ -156,11 +157,14 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
     await _say(websocket, ready.model_dump_json())
 
     odd = b""  # half a sample, where a frame ends inside one
+    # Drop by drop, a stream could last for years and keep a place from others.
+    ends = time.perf_counter() + serving.limits.max_duration_s + STALLED_S
     while True:
-        message = await _in_time(websocket.receive(), "Nothing was received")
+        patience = min(STALLED_S, ends - time.perf_counter())
+        message = await _in_time(websocket.receive(), "Too little was received", patience)
         received = time.perf_counter()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message["code"], message.get("reason"))
+            raise WebSocketDisconnect(message.get("code", 1005))
         if (frame := message.get("bytes")) is None:
             _require_end(message.get("text", ""))
             break
@@ -182,15 +186,15 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
 def _sample_rate(text: str | None) -> int:
     if text is None:
         return DEFAULT_SR
-    if not text.isdecimal():
-        raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text})
+    if not text.isdecimal() or len(text) > len("192000"):
+        raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text[:64]})
     return int(text)
 
 
 def _require_end(text: str) -> None:
     try:
         said: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if said != {"type": "end"}:
         raise MalformedRequest(
@@ -209,12 +213,12 @@ async def _say_segments(
 
 
 async def _say(websocket: WebSocket, text: str) -> None:
-    await _in_time(websocket.send_text(text), "What was sent was not taken")
+    await _in_time(websocket.send_text(text), "What was sent was not taken", STALLED_S)
 
 
-async def _in_time(waiting: Awaitable[Result], what: str) -> Result:
+async def _in_time(waiting: Awaitable[Result], what: str, seconds: float) -> Result:
     try:
-        async with asyncio.timeout(STALLED_S):
+        async with asyncio.timeout(seconds):
             return await waiting
     except TimeoutError as error:
-        raise UploadStalled(f"{what} for {STALLED_S:g} s.") from error
+        raise UploadStalled(f"{what}, for too long: {STALLED_S:g} s at most.") from error
