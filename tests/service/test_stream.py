@@ -244,9 +244,8 @@ def test_faster_than_real_time_is_slowed_down_and_loses_nothing(client):
 
 
 def test_one_who_says_nothing_is_given_up(models, monkeypatch):
-    monkeypatch.setattr("service.stream.STALLED_S", 0.2)
     with (
-        running(create_app(Settings(), models)) as url,
+        running(create_app(Settings(upload_timeout_s=0.2), models)) as url,
         httpx.Client(base_url=url) as client,
         opened(client) as connection,
     ):
@@ -258,9 +257,8 @@ def test_one_who_says_nothing_is_given_up(models, monkeypatch):
 
 def test_one_who_dribbles_is_given_up(models, monkeypatch):
     """A sample now and then is no reason to keep a place for a year."""
-    monkeypatch.setattr("service.stream.STALLED_S", 0.3)
     with (
-        running(create_app(Settings(max_duration_s=0.2), models)) as url,
+        running(create_app(Settings(max_duration_s=0.2, upload_timeout_s=0.3), models)) as url,
         httpx.Client(base_url=url) as client,
         opened(client) as connection,
     ):
@@ -298,10 +296,9 @@ def test_pings_of_one_who_does_not_read_pile_up_nowhere(models, monkeypatch):
         buffered.append(connection.transport.get_write_buffer_size())
 
     monkeypatch.setattr("service.wire.FirmWebSocket.handle_ping", handle_ping)
-    monkeypatch.setattr("service.stream.STALLED_S", 2)
     monkeypatch.setattr("service.wire.LINGER_S", 0.2)
     with (
-        running(create_app(Settings(), models), small_buffers=True) as url,
+        running(create_app(Settings(upload_timeout_s=2), models), small_buffers=True) as url,
         httpx.Client(base_url=url) as client,
         deaf(client) as raw,
     ):
@@ -313,10 +310,9 @@ def test_pings_of_one_who_does_not_read_pile_up_nowhere(models, monkeypatch):
 
 def test_one_who_does_not_read_is_given_up(models, monkeypatch):
     """It sends on and on, and never takes an answer: the connection is ended all the same."""
-    monkeypatch.setattr("service.stream.STALLED_S", 0.5)
     monkeypatch.setattr("service.wire.LINGER_S", 0.5)
     with (
-        running(create_app(Settings(), models), small_buffers=True) as url,
+        running(create_app(Settings(upload_timeout_s=0.5), models), small_buffers=True) as url,
         httpx.Client(base_url=url) as client,
         deaf(client) as raw,
     ):
