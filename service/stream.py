@@ -38,7 +38,7 @@ from undertone.wav import Notice
 DEFAULT_SR: Final = 16_000
 
 LAST_WORD_S: Final = 2.0
-"""How long a client may take to take the last message: most take it at once, some take none."""
+"""Seconds in which a client has to take what is said about a problem; most take it at once."""
 
 Result = TypeVar("Result")
 
@@ -115,11 +115,11 @@ async def stream(websocket: WebSocket) -> None:
 
 
 async def _with_problems(websocket: WebSocket) -> int:
-    """Converse, say what went wrong if something did, and close. The close code."""
+    """Converse; say what went wrong, if something did, and close. The close code."""
     request_id: str = websocket.state.request_id
-    message, code = None, 1000
     try:
         await _converse(websocket, request_id)
+        return 1000
     except UndertoneError as error:
         message, code = problem_message(error, request_id), close_code(error)
     except WebSocketDisconnect:
@@ -130,8 +130,7 @@ async def _with_problems(websocket: WebSocket) -> int:
     # One that takes nothing is not told why: `service.wire` ends its connection.
     with suppress(TimeoutError):
         async with asyncio.timeout(LAST_WORD_S):
-            if message:
-                await websocket.send_text(message)
+            await websocket.send_text(message)
             await websocket.close(code)
     return code
 
@@ -173,6 +172,7 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
         half = Notice("truncated_frame", "The last byte is no whole sample; left out.")
         prediction = replace(prediction, warnings=(*prediction.warnings, half))
     await line.say(SummaryMessage.closing(prediction, request_id))
+    await line.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,15 @@ class _Line:
         for segment in segments:
             latency_ms = 1e3 * (time.perf_counter() - received)
             await self.say(SegmentMessage.live(segment, latency_ms))
+
+    async def close(self) -> None:
+        """Close, once all that was sent is taken.
+
+        Raises:
+            UploadStalled: the client does not take it.
+        """
+        closed = self.websocket.close(1000)
+        await self._in_time(closed, "What was sent was not taken", self.patience_s)
 
     async def _in_time(self, waiting: Awaitable[Result], what: str, seconds: float) -> Result:
         try:
