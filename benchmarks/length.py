@@ -37,7 +37,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     before = machine()
     with (
-        served(max_upload_bytes=400_000_000) as server,
+        served(max_upload_bytes=400_000_000, deadline_s=600) as server,
         httpx.Client(base_url=server.url, timeout=600) as client,
     ):
         for _ in range(5):

@@ -119,7 +119,7 @@ async def converse(url: str, sound: bytes, sr: int, frame_s: float, started: flo
     """One stream, in real time from ``started``."""
     heard = Heard()
     address = f"ws{url[4:]}/stream?sr={sr}"
-    async with connect(address, max_size=None, compression=None) as stream:
+    async with connect(address, max_size=None, compression=None, ping_interval=None) as stream:
         assert json.loads(await stream.recv())["type"] == "ready"
         reader = asyncio.create_task(read(stream, heard, started))
         step = 2 * round(frame_s * sr)

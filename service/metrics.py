@@ -62,8 +62,8 @@ class Metrics:
         self.streams = Gauge("undertone_streams_open", "Open streams.", registry=self.registry)
         self.streams_closed = Counter(
             "undertone_streams_closed",
-            "Streams that ended, by close code; 1005 and 1006 are clients that went.",
-            ["code"],
+            "Streams that ended: the close code, gone (the client closed it) or cut (the service ended).",
+            ["end"],
             registry=self.registry,
         )
 

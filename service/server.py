@@ -76,6 +76,7 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
         workers=settings.workers,
         ws=FirmWebSocket,
         ws_max_size=MAX_FRAME,
+        ws_ping_interval=None,  # an answer would stand behind all the sound that waits to be read
         ws_per_message_deflate=False,  # sound does not shrink, and a window costs memory
     )
 

@@ -44,6 +44,7 @@ class Serving:
     def __init__(self, models: Models, settings: Settings, metrics: Metrics) -> None:
         self.models = models
         self.limits = settings.limits
+        self.patience_s = settings.upload_timeout_s
         self._decoders = anyio.CapacityLimiter(settings.decoders)
         self._long = anyio.CapacityLimiter(max(1, settings.decoders - 1))
         self._metrics = metrics

@@ -9,9 +9,9 @@ import asyncio
 import json
 import logging
 import time
-import uuid
 from collections.abc import Awaitable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -29,15 +29,16 @@ from service.listening import Listening
 from service.messages import EXAMPLES, ReadyMessage, SegmentMessage, SummaryMessage
 from service.metrics import Metrics
 from service.problems import close_code, internal_error_message, problem_message, responses
+from service.schemas import Reply
 from service.serving import Serving
 from undertone.errors import UndertoneError
 from undertone.prediction import Segment
 from undertone.wav import Notice
 
-STALLED_S: Final = 20.0
-"""Seconds without a frame, or without taking what is sent, after which a client is given up."""
-
 DEFAULT_SR: Final = 16_000
+
+LAST_WORD_S: Final = 2.0
+"""Seconds in which a client has to take what is said about a problem; most take it at once."""
 
 Result = TypeVar("Result")
 
@@ -102,23 +103,23 @@ async def stream_needs_websocket() -> None:
 async def stream(websocket: WebSocket) -> None:
     """The whole of a conversation; `docs/api.md` tells its rules."""
     metrics: Metrics = websocket.app.state.metrics
-    request_id = websocket.scope.setdefault("state", {}).get("request_id") or uuid.uuid4().hex
-    code = 1006
+    end = "cut"
     with metrics.streams.track_inprogress():
         try:
             await websocket.accept()
-            code = await _with_problems(websocket, request_id)
-        except WebSocketDisconnect as gone:
-            code = gone.code
+            end = str(await _with_problems(websocket))
+        except WebSocketDisconnect:
+            end = "gone"  # not its code: a client may think of four thousand
         finally:
-            metrics.streams_closed.labels(code).inc()
+            metrics.streams_closed.labels(end).inc()
 
 
-async def _with_problems(websocket: WebSocket, request_id: str) -> int:
-    """Converse, say what went wrong if something did, and close. The close code."""
-    message, code = None, 1000
+async def _with_problems(websocket: WebSocket) -> int:
+    """Converse; say what went wrong, if something did, and close. The close code."""
+    request_id: str = websocket.state.request_id
     try:
         await _converse(websocket, request_id)
+        return 1000
     except UndertoneError as error:
         message, code = problem_message(error, request_id), close_code(error)
     except WebSocketDisconnect:
@@ -126,14 +127,11 @@ async def _with_problems(websocket: WebSocket, request_id: str) -> int:
     except Exception:
         _log.exception("failed", extra={"fields": {"request_id": request_id}})
         message, code = internal_error_message(request_id), 1011
-    try:
-        # One that does not read is not told why: `service.wire` ends its connection.
-        async with asyncio.timeout(1 if code == 4408 else STALLED_S):
-            if message:
-                await websocket.send_text(message)
+    # One that takes nothing is not told why: `service.wire` ends its connection.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORD_S):
+            await websocket.send_text(message)
             await websocket.close(code)
-    except TimeoutError:
-        pass
     return code
 
 
@@ -144,6 +142,7 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
     classifier = await serving.models.get(websocket.query_params.get("model"))
     sample_rate = _sample_rate(websocket.query_params.get("sr"))
     listening = Listening(serving, classifier, sample_rate)
+    line = _Line(websocket, serving.patience_s)
     manifest, ear = classifier.manifest, listening.ear
     ready = ReadyMessage(
         model=manifest.name,
@@ -153,44 +152,102 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
         emotions=manifest.emotions,
         request_id=request_id,
     )
-    await _say(websocket, ready.model_dump_json())
+    await line.say(ready)
 
     odd = b""  # half a sample, where a frame ends inside one
-    while True:
-        message = await _in_time(websocket.receive(), "Nothing was received")
+    # Drop by drop, a stream could last for years and keep a place from others.
+    ends = time.perf_counter() + serving.limits.max_duration_s + serving.patience_s
+    while (message := await line.hear(ends - time.perf_counter())) is not None:
         received = time.perf_counter()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message["code"], message.get("reason"))
-        if (frame := message.get("bytes")) is None:
-            _require_end(message.get("text", ""))
-            break
-        data = odd + frame
+        data = odd + message
         samples = np.frombuffer(data, "<i2", len(data) // 2)
         odd = data[2 * samples.size :]
         async for segments in listening.push(samples):
-            await _say_segments(websocket, segments, received)
+            await line.say_all(segments, received)
 
+    received = time.perf_counter()
     segments, prediction = await listening.finish()
-    await _say_segments(websocket, segments, received)
+    await line.say_all(segments, received)
     if odd:
         half = Notice("truncated_frame", "The last byte is no whole sample; left out.")
         prediction = replace(prediction, warnings=(*prediction.warnings, half))
-    summary = SummaryMessage.closing(prediction, request_id)
-    await _say(websocket, summary.model_dump_json(exclude_unset=True))
+    await line.say(SummaryMessage.closing(prediction, request_id))
+    await line.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A client, and how long it is waited for."""
+
+    websocket: WebSocket
+    patience_s: float
+
+    async def hear(self, within_s: float) -> bytes | None:
+        """The next frame; None where the client says that it was the last.
+
+        Raises:
+            MalformedRequest: the client says something else.
+            UploadStalled: it says nothing.
+            WebSocketDisconnect: it went.
+        """
+        seconds = min(self.patience_s, within_s)
+        message = await self._in_time(self.websocket.receive(), "Too little was received", seconds)
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        frame: bytes | None = message.get("bytes")
+        if frame is None:
+            _require_end(message.get("text", ""))
+        return frame
+
+    async def say(self, message: Reply) -> None:
+        """Send a message.
+
+        Raises:
+            UploadStalled: the client does not take it.
+            WebSocketDisconnect: it went.
+        """
+        text = message.model_dump_json(exclude_unset=isinstance(message, SummaryMessage))
+        sent = self.websocket.send_text(text)
+        await self._in_time(sent, "What was sent was not taken", self.patience_s)
+
+    async def say_all(self, segments: tuple[Segment, ...], received: float) -> None:
+        """Send segments that were completed by what came at ``received``."""
+        for segment in segments:
+            latency_ms = 1e3 * (time.perf_counter() - received)
+            await self.say(SegmentMessage.live(segment, latency_ms))
+
+    async def close(self) -> None:
+        """Close, once all that was sent is taken.
+
+        Raises:
+            UploadStalled: the client does not take it.
+        """
+        closed = self.websocket.close(1000)
+        await self._in_time(closed, "What was sent was not taken", self.patience_s)
+
+    async def _in_time(self, waiting: Awaitable[Result], what: str, seconds: float) -> Result:
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiting
+        except TimeoutError as error:
+            raise UploadStalled(
+                f"{what}, for too long: {self.patience_s:g} s at most.",
+                allowed={"stall_s": self.patience_s},
+            ) from error
 
 
 def _sample_rate(text: str | None) -> int:
     if text is None:
         return DEFAULT_SR
-    if not text.isdecimal():
-        raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text})
+    if not text.isdecimal() or len(text) > len("192000"):
+        raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text[:64]})
     return int(text)
 
 
 def _require_end(text: str) -> None:
     try:
         said: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if said != {"type": "end"}:
         raise MalformedRequest(
@@ -198,23 +255,3 @@ def _require_end(text: str) -> None:
             received={"text": text[:64]},
             allowed={"text": '{"type": "end"}'},
         )
-
-
-async def _say_segments(
-    websocket: WebSocket, segments: tuple[Segment, ...], received: float
-) -> None:
-    for segment in segments:
-        latency_ms = 1e3 * (time.perf_counter() - received)
-        await _say(websocket, SegmentMessage.live(segment, latency_ms).model_dump_json())
-
-
-async def _say(websocket: WebSocket, text: str) -> None:
-    await _in_time(websocket.send_text(text), "What was sent was not taken")
-
-
-async def _in_time(waiting: Awaitable[Result], what: str) -> Result:
-    try:
-        async with asyncio.timeout(STALLED_S):
-            return await waiting
-    except TimeoutError as error:
-        raise UploadStalled(f"{what} for {STALLED_S:g} s.") from error

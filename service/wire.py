@@ -4,16 +4,20 @@ import logging
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 MAX_FRAME: Final = 1024 * 1024
 """Bytes of one frame; a larger one is answered with the close code 1009. 10 s at 48 kHz."""
+
+MAX_FRAGMENTS: Final = 1024
+"""Of one message; empty ones cost a client nothing, and would be kept without end."""
 
 LINGER_S: Final = 5.0
 """How long a client may take to read what is left, and to close its side."""
 
 
 class FirmWebSocket(WebSocketsSansIOProtocol):
-    """Ends a connection when its conversation is over.
+    """Ends a connection when its conversation is over, and keeps its buffers small.
 
     uvicorn waits until the last byte is taken: for ever, where nobody takes it. And it logs who
     connects and what they asked for; who wants to know, has the line of `service.observe`.
@@ -23,6 +27,29 @@ class FirmWebSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = logging.getLogger("undertone.wire")
         self.close_timeout = LINGER_S
+        self._deaf = False
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take another fragment of a message, if there are not too many."""
+        super().handle_cont(event)
+        if len(self.frames) > MAX_FRAGMENTS:
+            self.frames = []
+            self.conn.fail(1009, "too many fragments")
+            self.handle_parser_exception()
+
+    def pause_writing(self) -> None:
+        """Take nothing either from a client that takes nothing: each ping would be answered."""
+        super().pause_writing()
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = self._deaf = True
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Listen again."""
+        super().resume_writing()
+        if self._deaf:
+            self.read_paused = self._deaf = False
+            self.transport.resume_reading()
 
     async def run_asgi(self) -> None:
         """Converse, then see to it that the connection ends."""

@@ -27,6 +27,7 @@ def running(app: FastAPI, *, small_buffers: bool = False) -> Iterator[str]:
         lifespan="on",
         ws=FirmWebSocket,
         ws_max_size=MAX_FRAME,
+        ws_ping_interval=None,
         ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
