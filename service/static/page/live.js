@@ -12,7 +12,6 @@ const SUMMARY_WITHIN_MS = 15_000;
  * @property {(frame: Int16Array<ArrayBuffer>) => void} send
  * @property {() => Promise<Prediction | null>} finish the answer for all that was sent; null where
  *   the socket gives none, and the recording has to be posted
- * @property {() => void} close lets go of it, without an answer
  */
 
 /**
@@ -78,10 +77,6 @@ export function openStream(sr, model, on) {
         clearTimeout(timer);
         socket.close();
       }
-    },
-    close() {
-      ending = true;
-      socket.close();
     },
   };
 }
