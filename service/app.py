@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 import undertone
-from service import batch, docs, info, predict, problems, stream
+from service import batch, docs, info, page, predict, problems, stream
 from service.drain import Drain, draining_on_sigterm
 from service.keys import KeyInDocuments, Keys
 from service.limits import Gate
@@ -87,6 +87,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     app.include_router(info.router, responses=refusals, dependencies=keyed)
     app.include_router(info.open_router, responses=problems.UNFORESEEN)
     if settings.docs:
+        page.install(app)
         docs.install(app)
     return app
 

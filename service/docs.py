@@ -1,18 +1,15 @@
 """/docs and /redoc, from files of ours: they work where there is no internet."""
 
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
-from starlette.responses import FileResponse, RedirectResponse
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse
 
 from service import batch, messages
+from service.page import STATIC
 from service.problems import Problem
 from service.schemas import EXAMPLES
-
-STATIC: Final = Path(__file__).parent / "static"
 
 _PAGE_HEADERS: Final = {
     # Both pages put styles into elements, and ReDoc searches in a worker made from a blob.
@@ -35,8 +32,7 @@ _WITH_NULLS: Final = {
 
 
 def install(app: FastAPI) -> None:
-    """Give ``app`` its pages, their files, and an OpenAPI document that knows problem details."""
-    app.mount("/static", _Static(directory=STATIC), name="static")
+    """Give ``app`` its documents, and an OpenAPI document that knows problem details."""
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -50,19 +46,6 @@ def install(app: FastAPI) -> None:
     @app.get("/redoc", include_in_schema=False)
     async def redoc() -> FileResponse:
         return FileResponse(STATIC / "redoc.html", headers=_PAGE_HEADERS)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("docs")
-
-
-class _Static(StaticFiles):
-    """Files that browsers may keep, and ask about."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().file_response(*args, **kwargs)
-        response.headers["cache-control"] = "no-cache"
-        return response
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

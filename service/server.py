@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 from typing import Final
 
 import uvicorn
@@ -48,7 +49,7 @@ def run(settings: Settings) -> None:
 def _serve(settings: Settings, bound: socket.socket) -> None:
     models = load_models(settings)
     config = _config(settings, partial(create_app, settings, models))
-    _announce(bound, sorted(models.manifests))
+    _announce(settings, bound, sorted(models.manifests))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[bound])
 
@@ -57,7 +58,7 @@ def _supervise(settings: Settings, bound: socket.socket) -> None:
     """Serve from several processes."""
     name = verify_default(settings).manifest.name
     supervisor = Supervisor(_config(settings, partial(create_app, settings)), sockets=[bound])
-    _announce(bound, [name])
+    _announce(settings, bound, [name])
     supervisor.run()
     if supervisor.failed:
         sys.exit(1)
@@ -81,9 +82,22 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
     )
 
 
-def _announce(bound: socket.socket, models: list[str]) -> None:
+def _announce(settings: Settings, bound: socket.socket, models: list[str]) -> None:
     host, port = bound.getsockname()[:2]
-    _log.info("starting", extra={"fields": {"host": host, "port": port, "models": models}})
+    fields = {"host": host, "port": port, "models": models}
+    if settings.docs:
+        fields["page"] = _page(host, port)
+    _log.info("starting", extra={"fields": fields})
+
+
+def _page(host: str, port: int) -> str:
+    """What to open in a browser on this machine."""
+    address = ip_address(host)
+    if address.is_unspecified:
+        host = "localhost"
+    elif address.version == 6:
+        host = f"[{host}]"
+    return f"http://{host}:{port}/"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     """The least severe messages to log."""
 
     docs: bool = True
-    """Whether ``/docs``, ``/redoc`` and ``/openapi.json`` are served."""
+    """Whether the page, ``/docs``, ``/redoc`` and ``/openapi.json`` are served."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -46,7 +46,9 @@ def measure() -> dict[str, Any]:
     """
     if importlib.util.find_spec("atheris") is None:
         # Built for Linux and CPython alone, and needed nowhere else: it is not in the lock.
-        raise RuntimeError(f"needs Atheris: uv pip install --python {sys.executable} atheris==3.0.0")
+        raise RuntimeError(
+            f"needs Atheris: uv pip install --python {sys.executable} atheris==3.0.0"
+        )
     with tempfile.TemporaryDirectory() as folder:
         seeds, found = Path(folder, "seeds"), Path(folder, "found")
         seeds.mkdir()

@@ -30,13 +30,17 @@ def test_reference():
 def test_schema():
     schema = report("schema")
     counts = [modes for modes in schema["statuses"].values()]
-    assert not any(status >= "500" for modes in counts for mode in modes.values() for status in mode)
+    assert not any(
+        status >= "500" for modes in counts for mode in modes.values() for status in mode
+    )
     assert f"| {schema['requests']} requests, every answer declared, no 5xx |" in TEXT
 
 
 def test_uploads():
     uploads = report("uploads")
-    grown = uploads["memory_mb_after_each_thousand"][-1] - uploads["memory_mb_after_each_thousand"][0]
+    grown = (
+        uploads["memory_mb_after_each_thousand"][-1] - uploads["memory_mb_after_each_thousand"][0]
+    )
     assert (
         f"| {uploads['bad_uploads']} uploads, the good one answered as before, "
         f"{uploads['temporary_files']} files left, memory grown by {grown:.1f} MB |" in TEXT

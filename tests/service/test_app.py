@@ -198,10 +198,6 @@ def test_pages_load_nothing_from_elsewhere(client, path):
         assert client.get(f"/static/{asset}").status_code == 200
 
 
-def test_the_root_leads_to_the_docs(client):
-    assert client.get("/").headers["location"] == "docs"
-
-
 def test_importing_the_package_is_cheap():
     code = "import service.cli, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

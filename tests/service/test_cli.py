@@ -232,6 +232,8 @@ def test_a_process_serves_until_it_is_told_to_end(bundle, hello):
         assert any(line["message"] == "Application startup complete." for line in lines)
         url = f"http://127.0.0.1:{starting['port']}"
         assert httpx.get(f"{url}/readyz").status_code == 200
+        assert starting["page"] == f"{url}/"
+        assert httpx.get(starting["page"]).status_code == 200
         files = {"file": ("my-secret.wav", hello.read_bytes())}
         assert httpx.post(f"{url}/predict", files=files).status_code == 200
         process.send_signal(signal.SIGTERM)
