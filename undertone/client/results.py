@@ -1,0 +1,216 @@
+"""What the service answers, as frozen values with the names that `undertone.classifier` uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from undertone.wav import Notice
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Value = TypeVar("_Value", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """One emotion and its probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds that the service spent on one prediction."""
+
+    decode: float
+    features: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was sent.
+
+    Attributes:
+        duration_s: in seconds.
+        sample_rate: in Hz, before it was resampled for the model.
+        channels: before they were mixed down to one.
+        encoding: how a sample was stored.
+    """
+
+    duration_s: float
+    sample_rate: int
+    channels: int
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is heard in one window of a recording or of a stream.
+
+    Attributes:
+        start: in seconds from the beginning.
+        end: in seconds from the beginning.
+        probabilities: likeliest first; None where there is nothing to hear an emotion in.
+        reason: why there are none, such as ``no_speech``.
+        latency_ms: of a stream: from the last sample of the window to the answer.
+    """
+
+    start: float
+    end: float
+    probabilities: tuple[Emotion, ...] | None
+    reason: str | None = None
+    latency_ms: float | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest emotion, or None."""
+        return self.probabilities[0].label if self.probabilities else None
+
+    @property
+    def score(self) -> float | None:
+        """Its probability, or None."""
+        return self.probabilities[0].score if self.probabilities else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model hears in one recording.
+
+    Attributes:
+        probabilities: likeliest first; all, or the ``top_k`` that were asked for.
+        sentiment: ``positive``, ``neutral`` or ``negative``, and its probability.
+        audio: what was sent.
+        model: name and version.
+        warnings: what to know about the recording.
+        timing_ms: how long it took there.
+        segments: the timeline, where it was asked for.
+        channels: a prediction for each channel, where that was asked for.
+        request_id: what the service's log knows the request by.
+    """
+
+    probabilities: tuple[Emotion, ...]
+    sentiment: tuple[str, float]
+    audio: Recording
+    model: tuple[str, str]
+    warnings: tuple[Notice, ...]
+    timing_ms: Timing
+    segments: tuple[Segment, ...] | None = None
+    channels: tuple["Prediction", ...] | None = None
+    request_id: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The likeliest emotion."""
+        return self.probabilities[0].label
+
+    @property
+    def score(self) -> float:
+        """Its probability."""
+        return self.probabilities[0].score
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a stream is heard with; the first that it yields.
+
+    Attributes:
+        model: its name.
+        sr: the rate that was declared, in Hz.
+        window_s: how much each segment covers, in seconds.
+        hop_s: from one segment to the next, in seconds.
+        emotions: what the model tells apart, in the order of its output.
+    """
+
+    model: str
+    sr: int
+    window_s: float
+    hop_s: float
+    emotions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be asked for.
+
+    Attributes:
+        emotions: what it tells apart, in the order of its output.
+        sample_rate: what recordings are resampled to, in Hz.
+        metrics: how well it does: figures by name, by protocol.
+        facts: everything that ``GET /models/{name}`` says.
+    """
+
+    name: str
+    version: str
+    description: str
+    default: bool
+    emotions: tuple[str, ...]
+    sample_rate: int
+    licence: str
+    metrics: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of a service, and which of them answers where none is named."""
+
+    by_name: Mapping[str, Model]
+    default: str
+
+
+def prediction_of(reply: Mapping[str, Any]) -> Prediction:
+    """The value for a reply of ``/predict``, and for a stream's summary."""
+    segments, channels = reply.get("segments"), reply.get("channels")
+    return Prediction(
+        probabilities=_emotions(reply["probabilities"]),
+        sentiment=(reply["sentiment"]["label"], reply["sentiment"]["score"]),
+        audio=_known(Recording, reply["audio"]),
+        model=(reply["model"]["name"], reply["model"]["version"]),
+        warnings=tuple(Notice(each["code"], each["detail"]) for each in reply["warnings"]),
+        timing_ms=_known(Timing, reply["timing_ms"]),
+        segments=None if segments is None else tuple(map(segment_of, segments)),
+        channels=None if channels is None else tuple(map(prediction_of, channels)),
+        request_id=reply.get("request_id"),
+    )
+
+
+def segment_of(reply: Mapping[str, Any]) -> Segment:
+    """The value for one entry of ``segments``, and for a stream's event."""
+    probabilities = reply["probabilities"]
+    return Segment(
+        start=reply["start"],
+        end=reply["end"],
+        probabilities=None if probabilities is None else _emotions(probabilities),
+        reason=reply["reason"],
+        latency_ms=reply.get("latency_ms"),
+    )
+
+
+def ready_of(event: Mapping[str, Any]) -> Ready:
+    """The value for a stream's first event."""
+    return _known(Ready, {**event, "emotions": tuple(event["emotions"])})
+
+
+def models_of(reply: Mapping[str, Any]) -> Models:
+    """The value for a reply of ``/models``."""
+    models = {
+        each["name"]: _known(
+            Model, {**each, "emotions": tuple(each["emotions"]), "facts": MappingProxyType(each)}
+        )
+        for each in reply["models"]
+    }
+    return Models(MappingProxyType(models), reply["default"])
+
+
+def _emotions(replies: list[Mapping[str, Any]]) -> tuple[Emotion, ...]:
+    return tuple(Emotion(each["label"], each["score"]) for each in replies)
+
+
+def _known(kind: type[_Value], reply: Mapping[str, Any]) -> _Value:
+    """A value of those entries that it has fields for: a newer service may say more."""
+    return kind(**{field.name: reply[field.name] for field in fields(kind)})
