@@ -11,10 +11,12 @@ from anyio import to_thread
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
 from undertone.client.results import (
+    Model,
     Models,
     Prediction,
     Ready,
     Segment,
+    model_of,
     models_of,
     prediction_of,
 )
@@ -79,6 +81,10 @@ class AsyncClient:
     async def models(self) -> Models:
         """The models that can be asked for: as `Client.models`."""
         return models_of(await self._ask(Call("GET", "/models")))
+
+    async def model(self, name: str) -> Model:
+        """One model: as `Client.model`."""
+        return model_of(await self._ask(calls.model(name)))
 
     def stream(
         self,

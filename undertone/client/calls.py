@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -67,6 +68,11 @@ def predicting_batch(recordings: Sequence[bytes], **params: str | int | bool | N
     """The call for several recordings, each a WAV file. Their names stay here."""
     files = [("file", (f"{index}.wav", data, _WAV)) for index, data in enumerate(recordings)]
     return Call("POST", "/predict/batch", _given(params), files=files)
+
+
+def model(name: str) -> Call:
+    """The call for what one model is."""
+    return Call("GET", f"/models/{quote(name, safe='')}")
 
 
 def wav_of(source: Source, sr: int | None = None) -> bytes:

@@ -196,14 +196,15 @@ def ready_of(event: Mapping[str, Any]) -> Ready:
     return _known(Ready, {**event, "emotions": tuple(event["emotions"])})
 
 
+def model_of(reply: Mapping[str, Any]) -> Model:
+    """The value for a reply of ``/models/{name}``."""
+    said = {**reply, "emotions": tuple(reply["emotions"]), "facts": MappingProxyType(dict(reply))}
+    return _known(Model, said)
+
+
 def models_of(reply: Mapping[str, Any]) -> Models:
     """The value for a reply of ``/models``."""
-    models = {
-        each["name"]: _known(
-            Model, {**each, "emotions": tuple(each["emotions"]), "facts": MappingProxyType(each)}
-        )
-        for each in reply["models"]
-    }
+    models = {each["name"]: model_of(each) for each in reply["models"]}
     return Models(MappingProxyType(models), reply["default"])
 
 

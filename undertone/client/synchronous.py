@@ -10,10 +10,12 @@ import httpx
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
 from undertone.client.results import (
+    Model,
     Models,
     Prediction,
     Ready,
     Segment,
+    model_of,
     models_of,
     prediction_of,
 )
@@ -124,6 +126,15 @@ class Client:
             ServiceProblem, Unreachable: the service does not say.
         """
         return models_of(self._ask(Call("GET", "/models")))
+
+    def model(self, name: str) -> Model:
+        """One model.
+
+        Raises:
+            ModelNotFound: there is none of that name; the error lists those there are.
+            ServiceProblem, Unreachable: the service does not say.
+        """
+        return model_of(self._ask(calls.model(name)))
 
     def stream(
         self, chunks: Iterable[Chunk], sr: int, *, model: str | None = None
