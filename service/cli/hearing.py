@@ -78,7 +78,7 @@ def _here(model: str | None, models: Path | None, *, segments: bool) -> Hearing:
 
         classifier = load_one(settings, model)
     return Hearing(
-        lambda path: classifier.predict(path),
+        lambda path: classifier.predict(path, segments=segments),
         classifier.manifest.emotions,
         settings.decoders,
     )
