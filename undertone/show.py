@@ -78,7 +78,13 @@ def sheet(prediction: Prediction, spec: Spec, title: str) -> "Figure":
             1,
             sharex=True,
             height_ratios=(1.1, 1.9, 1.5, 0.9, 1.9),
-            gridspec_kw={"hspace": 0.32, "left": 0.075, "right": 0.865, "top": 0.905, "bottom": 0.05},
+            gridspec_kw={
+                "hspace": 0.32,
+                "left": 0.075,
+                "right": 0.865,
+                "top": 0.905,
+                "bottom": 0.05,
+            },
         )
         _headline(figure, prediction, title)
         _waveform(rows[0], audio)
@@ -183,7 +189,7 @@ def _emotions(axes: "Axes", prediction: Prediction) -> None:
         begin = segment.end
     axes.text(1.155, 1.03, "the whole", size=8, color=_SOFT, ha="right", transform=axes.transAxes)
     for row, emotion in enumerate(prediction.probabilities):
-        place = {"transform": axes.transAxes, "va": "center", "size": 9.5}
+        place: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "size": 9.5}
         height = 0.94 - 0.125 * row
         axes.text(1.02, height, "■", color=COLOURS.get(emotion.label, _PALE), **place)
         axes.text(1.043, height, emotion.label, **place)
@@ -193,7 +199,9 @@ def _emotions(axes: "Axes", prediction: Prediction) -> None:
 def _step(axes: "Axes", begin: float, segment: Segment, labels: Sequence[str]) -> None:
     width = segment.end - begin
     if not segment.probabilities:
-        axes.bar(begin, 1, width, align="edge", color="white", edgecolor=_PALE, hatch="///", linewidth=0)
+        axes.bar(
+            begin, 1, width, align="edge", color="white", edgecolor=_PALE, hatch="///", linewidth=0
+        )
         if segment.reason:
             middle = begin + width / 2
             axes.text(middle, 0.5, segment.reason, ha="center", va="center", size=8, color=_SOFT)

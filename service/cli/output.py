@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ from service.cli.looks import bar, colour
 from undertone.errors import UndertoneError
 
 if TYPE_CHECKING:
-    from undertone.classifier import Prediction
+    from undertone.prediction import Prediction, Segment
 
 _BAR = 20
 
@@ -145,7 +145,7 @@ class JsonWriter(_FileWriter):
         said = (
             {"problem": _described(outcome)}
             if outcome.answer is None
-            else _reply(outcome.answer, self._top_k)
+            else reply_of(outcome.answer, self._top_k)
         )
         self._file.write(self._before + json.dumps({"file": str(outcome.file), **said}))
         self._before = ",\n"
@@ -235,13 +235,21 @@ def _segments(answer: Answer) -> Iterator[dict[str, object]]:
         }
 
 
-def _reply(answer: Answer, top_k: int | None) -> Mapping[str, Any]:
+def reply_of(answer: Answer, top_k: int | None = None) -> dict[str, Any]:
     """What the service would reply, without what only a request has."""
     from service.schemas import PredictionReply
 
     same = cast("Prediction", answer)  # an answer that came over HTTP has the same names
     reply = PredictionReply.of(same, request_id="", top_k=top_k)
-    return reply.model_dump(mode="json", exclude={"request_id"})
+    return reply.model_dump(mode="json", exclude={"request_id"}, exclude_unset=True)
+
+
+def segment_reply_of(segment: "Segment") -> dict[str, Any]:
+    """What the service would reply for one window."""
+    from service.schemas import SegmentReply
+
+    reply: dict[str, Any] = SegmentReply.of(segment).model_dump(mode="json")
+    return reply
 
 
 def _described(outcome: Outcome) -> dict[str, object]:

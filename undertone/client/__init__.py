@@ -14,21 +14,21 @@ neither TensorFlow nor librosa.
 from undertone.client.asynchronous import AsyncClient
 from undertone.client.errors import ServiceProblem, ServiceUnavailable, Unreachable
 from undertone.client.results import (
-    Emotion,
+    LiveSegment,
     Model,
     Models,
     Prediction,
     Ready,
     Recording,
-    Segment,
-    Timing,
 )
 from undertone.client.synchronous import Client
+from undertone.prediction import Emotion, Segment, Timing
 
 __all__ = [
     "AsyncClient",
     "Client",
     "Emotion",
+    "LiveSegment",
     "Model",
     "Models",
     "Prediction",

@@ -11,11 +11,11 @@ from anyio import to_thread
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
 from undertone.client.results import (
+    LiveSegment,
     Model,
     Models,
     Prediction,
     Ready,
-    Segment,
     model_of,
     models_of,
     prediction_of,
@@ -92,7 +92,7 @@ class AsyncClient:
         sr: int,
         *,
         model: str | None = None,
-    ) -> AsyncIterator[Ready | Segment | Prediction]:
+    ) -> AsyncIterator[Ready | LiveSegment | Prediction]:
         """Hear sound while it comes: as `Client.stream`, from chunks that may be awaited."""
         return stream_async(self._door, chunks, sr, model, pause=self._pause)
 

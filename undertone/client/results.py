@@ -1,34 +1,17 @@
-"""What the service answers, as frozen values with the names that `undertone.classifier` uses."""
+"""What the service answers, as frozen values with the names that `undertone.prediction` uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from undertone.prediction import Emotion, Segment, Timing
 from undertone.wav import Notice
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Value = TypeVar("_Value", bound="DataclassInstance")
-
-
-@dataclass(frozen=True, slots=True)
-class Emotion:
-    """One emotion and its probability."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Milliseconds that the service spent on one prediction."""
-
-    decode: float
-    features: float
-    inference: float
-    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +32,14 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """What is heard in one window of a recording or of a stream.
+class LiveSegment(Segment):
+    """What is heard in one window of a stream.
 
     Attributes:
-        start: in seconds from the beginning.
-        end: in seconds from the beginning.
-        probabilities: likeliest first; None where there is nothing to hear an emotion in.
-        reason: why there are none, such as ``no_speech``.
-        latency_ms: of a stream: from the last sample of the window to the answer.
+        latency_ms: from the last sample of the window to the answer, at the service.
     """
 
-    start: float
-    end: float
-    probabilities: tuple[Emotion, ...] | None
-    reason: str | None = None
-    latency_ms: float | None = None
-
-    @property
-    def label(self) -> str | None:
-        """The likeliest emotion, or None."""
-        return self.probabilities[0].label if self.probabilities else None
-
-    @property
-    def score(self) -> float | None:
-        """Its probability, or None."""
-        return self.probabilities[0].score if self.probabilities else None
+    latency_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +145,17 @@ def prediction_of(reply: Mapping[str, Any]) -> Prediction:
 
 
 def segment_of(reply: Mapping[str, Any]) -> Segment:
-    """The value for one entry of ``segments``, and for a stream's event."""
+    """The value for one entry of ``segments``."""
     probabilities = reply["probabilities"]
-    return Segment(
-        start=reply["start"],
-        end=reply["end"],
-        probabilities=None if probabilities is None else _emotions(probabilities),
-        reason=reply["reason"],
-        latency_ms=reply.get("latency_ms"),
-    )
+    heard = None if probabilities is None else _emotions(probabilities)
+    return Segment(reply["start"], reply["end"], heard, reply["reason"])
+
+
+def live_segment_of(event: Mapping[str, Any]) -> LiveSegment:
+    """The value for a segment that a stream sends."""
+    segment = segment_of(event)
+    heard = segment.start, segment.end, segment.probabilities, segment.reason
+    return LiveSegment(*heard, latency_ms=event["latency_ms"])
 
 
 def ready_of(event: Mapping[str, Any]) -> Ready:

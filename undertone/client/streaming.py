@@ -28,16 +28,16 @@ from websockets.sync.client import ClientConnection, connect
 from undertone import pcm
 from undertone.client.errors import Unreachable, error_of
 from undertone.client.results import (
+    LiveSegment,
     Prediction,
     Ready,
-    Segment,
+    live_segment_of,
     prediction_of,
     ready_of,
-    segment_of,
 )
 
 Chunk: TypeAlias = bytes | NDArray[Any]
-Event: TypeAlias = Ready | Segment | Prediction
+Event: TypeAlias = Ready | LiveSegment | Prediction
 
 _END: Final = json.dumps({"type": "end"})
 _MAX_BYTES: Final = 16 * 1024 * 1024
@@ -210,7 +210,7 @@ def _event(text: str | bytes) -> Event:
         case "ready":
             return ready_of(event)
         case "segment":
-            return segment_of(event)
+            return live_segment_of(event)
         case "summary":
             return prediction_of(event)
         case _:

@@ -10,11 +10,11 @@ import httpx
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
 from undertone.client.results import (
+    LiveSegment,
     Model,
     Models,
     Prediction,
     Ready,
-    Segment,
     model_of,
     models_of,
     prediction_of,
@@ -138,7 +138,7 @@ class Client:
 
     def stream(
         self, chunks: Iterable[Chunk], sr: int, *, model: str | None = None
-    ) -> Iterator[Ready | Segment | Prediction]:
+    ) -> Iterator[Ready | LiveSegment | Prediction]:
         """Hear sound while it comes.
 
         Args:
@@ -149,7 +149,7 @@ class Client:
             model: a name from `models`.
 
         Yields:
-            `Ready` first, a `Segment` for every window as soon as it is heard, and after the last
+            `Ready` first, a `LiveSegment` for every window as soon as it is heard, and after the last
             chunk the `Prediction` for all of it, with its ``segments``.
 
         Raises:
