@@ -1,8 +1,10 @@
 """`undertone.client` against a real server, and against one that says what a test tells it to."""
 
 import asyncio
+import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import websockets
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from websockets.sync.server import serve
 
 import undertone
 from service.app import create_app
@@ -24,6 +28,8 @@ from undertone import errors
 from undertone.client import (
     AsyncClient,
     Client,
+    LiveSegment,
+    Ready,
     ServiceProblem,
     ServiceUnavailable,
     Unreachable,
@@ -229,6 +235,155 @@ def test_the_asynchronous_client_asks_again():
     with answering(overloaded("0"), no_models) as (url, asked):
         assert asyncio.run(ask(url)).default == "x"
         assert len(asked) == 2
+
+
+def test_segments_are_the_librarys(url, bundle):
+    data = hum_wav(seconds=8)
+    expected = undertone.load(bundle).predict(data, segments=True)
+    with Client(url) as client:
+        said = client.predict(data, segments=True)
+        assert client.predict(data).segments is None
+    assert [(each.start, each.end, each.label) for each in said.segments] == [
+        (each.start, each.end, each.label) for each in expected.segments
+    ]
+
+
+def test_channels_are_told_apart(url):
+    stereo = np.stack([hum(), np.zeros_like(hum())], axis=1)
+    with Client(url) as client:
+        said = client.predict(stereo, sr=16_000, split_channels=True, segments=True)
+    left, right = said.channels
+    assert left.label in {each.label for each in said.probabilities}
+    assert left.score == left.probabilities[0].score
+    assert left.segments
+    assert (right.label, right.score, right.probabilities) == (None, None, None)
+    assert right.reason == "no_speech"
+
+
+def test_a_batch_keeps_its_order_and_its_problems(url, hello: Path):
+    with Client(url) as client:
+        first, broken, last = client.batch([hello, b"RIFF", hum_wav()])
+        assert first.probabilities == client.predict(hello).probabilities
+        assert isinstance(broken, errors.MalformedAudio)
+        assert last.probabilities == client.predict(hum_wav()).probabilities
+        assert client.batch([hum(), hum()], sr=16_000)[1].label == last.label
+
+
+@contextmanager
+def refusing(status: int, problem: dict) -> Iterator[str]:
+    """A server at which no WebSocket is opened."""
+
+    def refuse(_, request) -> websockets.Response:
+        body = json.dumps(problem).encode()
+        headers = websockets.Headers({"Retry-After": "0", "Content-Length": str(len(body))})
+        return websockets.Response(status, "", headers, body)
+
+    with serve(lambda _: None, "127.0.0.1", 0, process_request=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def cut(samples: np.ndarray, size: int = 777) -> list[np.ndarray]:
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def as_int16(samples: np.ndarray) -> np.ndarray:
+    return np.rint(samples * (2**15 - 1)).astype(np.int16)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "int16", "float"])
+def test_a_stream_says_at_the_end_what_predict_says(url, kind):
+    samples = as_int16(hum(seconds=7))
+    chunks = cut(samples / np.float32(2**15)) if kind == "float" else cut(samples)
+    if kind == "bytes":
+        chunks = [chunk.astype("<i2").tobytes() for chunk in chunks]
+    with Client(url) as client:
+        ready, *segments, summary = client.stream(chunks, 16_000)
+        expected = client.predict(samples, sr=16_000, segments=True)
+    assert isinstance(ready, Ready)
+    assert (ready.model, ready.sr, len(ready.emotions)) == ("undertone-ravdess", 16_000, 8)
+    assert all(isinstance(each, LiveSegment) and each.latency_ms > 0 for each in segments)
+    assert [each.end for each in segments] == [each.end for each in expected.segments]
+    for said, heard in zip(summary.segments, expected.segments, strict=True):
+        assert said.score == pytest.approx(heard.score, abs=1e-3)
+    assert summary.score == pytest.approx(expected.score, abs=1e-3)
+
+
+def test_the_asynchronous_stream_takes_chunks_that_are_awaited(url):
+    async def microphone():
+        for chunk in cut(as_int16(hum())):
+            await asyncio.sleep(0)
+            yield chunk
+
+    async def ask(chunks):
+        async with AsyncClient(url) as client:
+            return [event async for event in client.stream(chunks, 16_000)]
+
+    awaited, at_hand = asyncio.run(ask(microphone())), asyncio.run(ask(cut(as_int16(hum()))))
+    assert awaited[-1].probabilities == at_hand[-1].probabilities
+    assert len(awaited) == len(at_hand) > 3
+
+
+def test_what_a_stream_is_refused_for_is_raised(url):
+    with Client(url) as client:
+        with pytest.raises(errors.ModelNotFound):
+            list(client.stream(cut(hum()), 16_000, model="hal-9000"))
+        with pytest.raises(errors.UnusableAudio):
+            list(client.stream([np.zeros(16_000, np.int16)], 16_000))
+
+
+def test_what_goes_wrong_with_the_sound_is_raised_where_it_is_listened_to(url):
+    def breaking():
+        yield as_int16(hum())
+        raise RuntimeError("the cable was pulled")
+
+    async def ask():
+        async with AsyncClient(url) as client:
+            return [event async for event in client.stream(breaking(), 16_000)]
+
+    with Client(url) as client, pytest.raises(RuntimeError, match="the cable was pulled"):
+        list(client.stream(breaking(), 16_000))
+    with pytest.raises(RuntimeError, match="the cable was pulled"):
+        asyncio.run(ask())
+
+
+def test_a_stream_may_be_left_before_its_end(url):
+    with Client(url) as client:
+        stream = client.stream(cut(as_int16(hum())), 16_000)
+        assert isinstance(next(stream), Ready)
+        stream.close()
+        assert client.models().default == "undertone-ravdess"
+
+
+def test_a_stream_that_is_not_opened_says_why():
+    problem = {"code": "unauthorized", "status": 401, "detail": "This needs an API key."}
+    with refusing(401, problem) as url:
+        client = Client(url)
+        with client, pytest.raises(ServiceProblem, match="needs an API key") as refused:
+            list(client.stream([b"\0\0"], 16_000))
+    assert (refused.value.code, refused.value.status) == ("unauthorized", 401)
+
+
+def test_a_stream_without_room_is_asked_for_again_and_not_for_ever():
+    problem = {"code": "overloaded", "status": 503, "detail": "16 streams are open."}
+
+    async def ask(url):
+        async with AsyncClient(url, retries=1) as client:
+            return [event async for event in client.stream([b"\0\0"], 16_000)]
+
+    with refusing(503, problem) as url:
+        with Client(url, retries=1) as client, pytest.raises(ServiceUnavailable):
+            list(client.stream([b"\0\0"], 16_000))
+        with pytest.raises(ServiceUnavailable):
+            asyncio.run(ask(url))
+
+
+def test_nobody_there_to_stream_to():
+    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable, match="running"):
+        list(client.stream([b"\0\0"], 16_000))
 
 
 def test_it_is_light():

@@ -14,6 +14,7 @@ neither TensorFlow nor librosa.
 from undertone.client.asynchronous import AsyncClient
 from undertone.client.errors import ServiceProblem, ServiceUnavailable, Unreachable
 from undertone.client.results import (
+    Channel,
     LiveSegment,
     Model,
     Models,
@@ -26,6 +27,7 @@ from undertone.prediction import Emotion, Segment, Timing
 
 __all__ = [
     "AsyncClient",
+    "Channel",
     "Client",
     "Emotion",
     "LiveSegment",

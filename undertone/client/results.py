@@ -43,6 +43,35 @@ class LiveSegment(Segment):
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """What a model hears in one channel of a recording.
+
+    Attributes:
+        probabilities: likeliest first; None where there is nothing to hear an emotion in.
+        sentiment: as of a `Prediction`, or None.
+        warnings: what to know about this channel.
+        reason: why there is nothing, such as ``no_speech``.
+        segments: the timeline, where it was asked for.
+    """
+
+    probabilities: tuple[Emotion, ...] | None
+    sentiment: tuple[str, float] | None
+    warnings: tuple[Notice, ...]
+    reason: str | None
+    segments: tuple[Segment, ...] | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest emotion, or None."""
+        return self.probabilities[0].label if self.probabilities else None
+
+    @property
+    def score(self) -> float | None:
+        """Its probability, or None."""
+        return self.probabilities[0].score if self.probabilities else None
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a model hears in one recording.
 
@@ -54,7 +83,7 @@ class Prediction:
         warnings: what to know about the recording.
         timing_ms: how long it took there.
         segments: the timeline, where it was asked for.
-        channels: a prediction for each channel, where that was asked for.
+        channels: each channel for itself, where that was asked for.
         request_id: what the service's log knows the request by.
     """
 
@@ -65,7 +94,7 @@ class Prediction:
     warnings: tuple[Notice, ...]
     timing_ms: Timing
     segments: tuple[Segment, ...] | None = None
-    channels: tuple["Prediction", ...] | None = None
+    channels: tuple[Channel, ...] | None = None
     request_id: str | None = None
 
     @property
@@ -130,17 +159,29 @@ class Models:
 
 def prediction_of(reply: Mapping[str, Any]) -> Prediction:
     """The value for a reply of ``/predict``, and for a stream's summary."""
-    segments, channels = reply.get("segments"), reply.get("channels")
+    channels = reply.get("channels")
     return Prediction(
         probabilities=_emotions(reply["probabilities"]),
         sentiment=(reply["sentiment"]["label"], reply["sentiment"]["score"]),
         audio=_known(Recording, reply["audio"]),
         model=(reply["model"]["name"], reply["model"]["version"]),
-        warnings=tuple(Notice(each["code"], each["detail"]) for each in reply["warnings"]),
+        warnings=_warnings(reply),
         timing_ms=_known(Timing, reply["timing_ms"]),
-        segments=None if segments is None else tuple(map(segment_of, segments)),
-        channels=None if channels is None else tuple(map(prediction_of, channels)),
+        segments=_segments(reply),
+        channels=None if channels is None else tuple(map(channel_of, channels)),
         request_id=reply.get("request_id"),
+    )
+
+
+def channel_of(reply: Mapping[str, Any]) -> Channel:
+    """The value for one entry of ``channels``."""
+    sentiment, probabilities = reply["sentiment"], reply["probabilities"]
+    return Channel(
+        probabilities=None if probabilities is None else _emotions(probabilities),
+        sentiment=None if sentiment is None else (sentiment["label"], sentiment["score"]),
+        warnings=_warnings(reply),
+        reason=reply["reason"],
+        segments=_segments(reply),
     )
 
 
@@ -177,6 +218,15 @@ def models_of(reply: Mapping[str, Any]) -> Models:
 
 def _emotions(replies: list[Mapping[str, Any]]) -> tuple[Emotion, ...]:
     return tuple(Emotion(each["label"], each["score"]) for each in replies)
+
+
+def _segments(reply: Mapping[str, Any]) -> tuple[Segment, ...] | None:
+    segments = reply.get("segments")
+    return None if segments is None else tuple(map(segment_of, segments))
+
+
+def _warnings(reply: Mapping[str, Any]) -> tuple[Notice, ...]:
+    return tuple(Notice(each["code"], each["detail"]) for each in reply["warnings"])
 
 
 def _known(kind: type[_Value], reply: Mapping[str, Any]) -> _Value:

@@ -101,7 +101,8 @@ async def stream_async(
 ) -> AsyncIterator[Event]:
     """What `AsyncClient.stream` yields."""
     async with await _open_async(door, sr, model, pause) as socket:
-        sending = asyncio.create_task(_send_async(socket, chunks))
+        failures: list[Exception] = []
+        sending = asyncio.create_task(_send_async(socket, chunks, failures.append))
         try:
             with _told(door):
                 async for text in socket:
@@ -109,12 +110,12 @@ async def stream_async(
                     yield event
                     if isinstance(event, Prediction):
                         return
-            if sending.done():
-                sending.result()
+            if failures:
+                raise failures[0]
             raise _unfinished(door, socket.close_code)
         finally:
             sending.cancel()
-            with suppress(asyncio.CancelledError, Exception):
+            with suppress(asyncio.CancelledError):
                 await sending
 
 
@@ -140,7 +141,9 @@ class _Sending:
 
 
 async def _send_async(
-    socket: AsyncConnection, chunks: Iterable[Chunk] | AsyncIterable[Chunk]
+    socket: AsyncConnection,
+    chunks: Iterable[Chunk] | AsyncIterable[Chunk],
+    fail: Callable[[Exception], None],
 ) -> None:
     try:
         if isinstance(chunks, AsyncIterable):
@@ -152,9 +155,9 @@ async def _send_async(
         await socket.send(_END)
     except ConnectionClosed:
         pass
-    except Exception:
+    except Exception as error:
+        fail(error)
         await socket.close()
-        raise
 
 
 def pcm16(chunk: Chunk) -> bytes:
