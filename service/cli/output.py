@@ -245,11 +245,12 @@ def reply_of(answer: Answer, top_k: int | None = None) -> dict[str, Any]:
 
 
 def segment_reply_of(segment: "Segment") -> dict[str, Any]:
-    """What the service would reply for one window."""
+    """What the service would reply for one window, with the latency where it is one of a stream."""
     from service.schemas import SegmentReply
+    from undertone.client import LiveSegment
 
     reply: dict[str, Any] = SegmentReply.of(segment).model_dump(mode="json")
-    return reply
+    return reply | ({"latency_ms": segment.latency_ms} if isinstance(segment, LiveSegment) else {})
 
 
 def _described(outcome: Outcome) -> dict[str, object]:

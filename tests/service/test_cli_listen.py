@@ -60,6 +60,17 @@ def test_a_pipe_gets_a_line_for_each_window_and_then_the_whole(undertone, clip, 
     assert [each["end"] for each in summary["segments"]] == [each["end"] for each in segments]
 
 
+def test_a_service_hears_the_same(undertone, client, clip):
+    here, whole = events(undertone("listen", "--file", clip).stdout)
+    there, summary = events(undertone("listen", "--file", clip, "--url", client.base_url).stdout)
+    assert [each["end"] for each in there] == [each["end"] for each in here]
+    assert all(each["latency_ms"] > 0 for each in there)
+    assert summary["score"] == pytest.approx(whole["score"], abs=1e-3)
+    reply = client.post("/predict", content=clip.read_bytes(), params={"segments": "true"}).json()
+    for said, segment in zip(there, reply["segments"], strict=True):
+        assert said["score"] == pytest.approx(segment["score"], abs=1e-3)
+
+
 def test_silence_is_said_to_be_silence(undertone, tmp_path):
     path = tmp_path / "silence.wav"
     path.write_bytes(hum_wav(seconds=0.3)[:44] + bytes(9600))

@@ -149,6 +149,42 @@ def test_csv_holds_what_the_service_answers(undertone, client, folder):
             assert {"name": row["model"], "version": row["version"]} == reply["model"]
 
 
+def test_csv_of_segments_holds_what_the_service_answers(undertone, client, folder):
+    for options in ((), ("--url", client.base_url)):
+        said = rows(undertone("predict", "--segments", *options, folder).stdout)
+        for name in ("b.WAV", "monday/a.wav"):
+            data = (folder / name).read_bytes()
+            reply = client.post("/predict", content=data, params={"segments": "true"}).json()
+            mine = [row for row in said if row["file"] == str(folder / name)]
+            assert len(mine) == len(reply["segments"])
+            for row, segment in zip(mine, reply["segments"], strict=True):
+                assert (float(row["start"]), float(row["end"])) == (
+                    segment["start"],
+                    segment["end"],
+                )
+                assert row["label"] == (segment["label"] or "")
+                assert row["reason"] == (segment["reason"] or "")
+                for each in segment["probabilities"] or ():
+                    assert float(row[each["label"]]) == pytest.approx(each["score"], abs=1e-6)
+
+
+def test_json_lines_of_segments_are_the_replies_of_the_service(undertone, client, hello):
+    options = ("--segments", "--format", "jsonl")
+    here = json.loads(undertone("predict", *options, hello).stdout)
+    there = json.loads(undertone("predict", *options, "--url", client.base_url, hello).stdout)
+    reply = client.post("/predict", content=hello.read_bytes(), params={"segments": "true"}).json()
+    for said in (here, there):
+        assert said["segments"] == reply["segments"]
+        assert set(said) == set(reply) - {"request_id"} | {"file"}
+
+
+def test_a_table_of_segments_has_a_row_for_each(undertone, hello):
+    result = undertone("predict", "--segments", "--format", "table", hello)
+    assert result.stdout.count("hello.wav") == 1
+    assert "0.0 s" in result.stdout
+    assert "3.1 s" in result.stdout
+
+
 def test_an_unknown_model_of_a_service_is_said_in_one_line(undertone, client, clips):
     result = undertone("predict", "--url", client.base_url, "--model", "hal-9000", clips[0])
     assert result.exit_code == 1
