@@ -21,7 +21,7 @@ from undertone.errors import UndertoneError
 if TYPE_CHECKING:
     from undertone.prediction import Prediction, Segment
 
-_BAR = 20
+_BAR = 12
 
 
 class Format(StrEnum):
