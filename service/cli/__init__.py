@@ -11,7 +11,7 @@ import typer
 # cores are busy with other clips. NumPy reads this once, when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from service.cli import listen, models, predict, serve, show
+from service.cli import listen, models, predict, serve, show, verify
 
 app = typer.Typer(
     help="Undertone hears how something is said.",
@@ -24,3 +24,4 @@ app.command("predict")(predict.predict)
 app.command("listen")(listen.listen)
 app.command("show")(show.show)
 app.command("models")(models.list_models)
+app.command("verify")(verify.verify)
