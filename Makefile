@@ -11,10 +11,10 @@ RECIPE ?= ravdess-conv-blstm
 SERVE := $(VENV)/.serve
 DEVELOP := $(VENV)/.develop
 
-.PHONY: help serve test check format bench train sbom soak lock clean
+.PHONY: help serve test check format bench train sbom soak docs docs-serve lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 	$(BIN)/undertone serve --port $(PORT)
@@ -47,6 +47,12 @@ sbom: $(DEVELOP) ## list all that the service consists of, as CycloneDX; writes 
 soak: $(DEVELOP) ## the long trials of PARTS (all): hostile uploads, fuzzing, overload, signals
 	$(BIN)/python -m benchmarks.soak $(PARTS)
 
+docs: $(DEVELOP) ## build the pages of docs/ as a site in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(DEVELOP) ## the same on port 8001, built again whenever a page changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
+
 lock: $(UV) ## compile the requirement files again, with the newest versions that fit
 	$(UV) pip compile -q --universal --generate-hashes --upgrade --python-version 3.11 \
 		--extra training --extra listen --extra docs --extra dev --extra build pyproject.toml -o requirements/dev.txt
@@ -56,7 +62,7 @@ lock: $(UV) ## compile the requirement files again, with the newest versions tha
 		--python-version 3.11 -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .uv .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .uv site .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

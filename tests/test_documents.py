@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from service.cli import sound
 from service.problems import KINDS
 from service.settings import Settings
+from undertone import client, errors
+from undertone.errors import UndertoneError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/**/*.md")]
@@ -19,7 +22,10 @@ def test_every_setting_is_documented():
 
 
 def test_no_document_names_a_setting_that_does_not_exist():
-    known = {f"UNDERTONE_{name.upper()}" for name in Settings.model_fields} | {"UNDERTONE_DATA"}
+    known = {f"UNDERTONE_{name.upper()}" for name in Settings.model_fields} | {
+        "UNDERTONE_DATA",
+        "UNDERTONE_KEY",
+    }
     for document in DOCUMENTS:
         assert set(re.findall(r"UNDERTONE_[A-Z_]*[A-Z]", document.read_text())) <= known, document
 
@@ -29,6 +35,22 @@ def test_every_code_of_an_error_is_documented_under_its_status():
     rows = dict(re.findall(r"^\| (\d{3}) \| (.*) \|$", text, re.MULTILINE))
     for code, kind in KINDS.items():
         assert f"`{code}`" in rows[str(kind.status)]
+
+
+def raised() -> set[str]:
+    """Codes of the library, the client and the terminal; two errors only hold others together."""
+    modules = (errors, client.errors, sound)
+    kinds = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
+    codes = {kind.code for kind in kinds if issubclass(kind, UndertoneError)}
+    return codes - {"error", "audio_error"}
+
+
+def test_every_code_has_a_cause_and_a_fix():
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    explained = [code for code, cause, fix in rows if cause.strip() and fix.strip()]
+    assert len(set(explained)) == len(explained)
+    assert set(explained) == {*KINDS, *raised(), "unreadable_file", "unexpected_answer"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -19,7 +19,6 @@ UndertoneError
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 
 class UndertoneError(Exception):
@@ -32,7 +31,7 @@ class UndertoneError(Exception):
         allowed: what would have been taken, by name.
     """
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
 
     def __init__(
         self,

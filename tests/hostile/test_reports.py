@@ -29,7 +29,7 @@ def test_reference():
 
 def test_schema():
     schema = report("schema")
-    counts = [modes for modes in schema["statuses"].values()]
+    counts = list(schema["statuses"].values())
     assert not any(
         status >= "500" for modes in counts for mode in modes.values() for status in mode
     )

@@ -1,12 +1,14 @@
 """One tiny model and one server for all tests of the service."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
 from service.app import create_app
+from service.cli import app
 from service.models import Models, load_models
 from service.settings import Settings
 from tests.support.bundles import build_bundle
@@ -29,3 +31,11 @@ def client(models: Models) -> Iterator[httpx.Client]:
     """Speaks to a real server with default settings."""
     with running(create_app(Settings(), models)) as url, httpx.Client(base_url=url) as client:
         yield client
+
+
+@pytest.fixture
+def undertone(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command, run in this process with `bundle` as its models."""
+    monkeypatch.setenv("UNDERTONE_MODELS", str(bundle.parent))
+    monkeypatch.setenv("COLUMNS", "160")
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])

@@ -4,16 +4,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
-from service.cli import app
-from tests.support.sounds import hum_wav
 from undertone.bundle import (
     MANIFEST,
     Bundle,
@@ -24,77 +20,22 @@ from undertone.bundle import (
     seal,
     write_golden,
 )
-from undertone.emotions import RAVDESS
 
 
-@pytest.fixture
-def undertone(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setenv("UNDERTONE_MODELS", str(bundle.parent))
-    monkeypatch.setenv("COLUMNS", "160")
-    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Two recordings and, between them, one that cannot be read."""
-    paths = tmp_path / "one.wav", tmp_path / "broken.wav", tmp_path / "two.wav"
-    paths[0].write_bytes(hum_wav(pitch=120))
-    paths[1].write_bytes(b"RIFF")
-    paths[2].write_bytes(hum_wav(pitch=220))
-    return paths
-
-
-def test_a_table_shows_the_likeliest_emotions(undertone, clips):
-    result = undertone("predict", clips[0], clips[2])
-    assert result.exit_code == 0, result.output
-    assert "one.wav" in result.stdout
-    assert "two.wav" in result.stdout
-    assert any(emotion in result.stdout for emotion in RAVDESS)
-    assert "%" in result.stdout
-
-
-def test_a_file_that_fails_keeps_no_other_from_being_answered(undertone, clips):
-    result = undertone("predict", *clips)
-    assert result.exit_code == 1
-    assert "one.wav" in result.stdout
-    assert "two.wav" in result.stdout
-    assert "broken.wav" not in result.stdout
-    assert "broken.wav: The WAV file is cut off inside its header" in result.stderr
-
-
-def test_json_is_one_object_a_line(undertone, clips):
-    result = undertone("predict", "--json", "--top-k", 2, *clips, clips[0].with_name("none.wav"))
-    assert result.exit_code == 1
-    one, broken, two, none = map(json.loads, result.stdout.splitlines())
-    assert one["file"].endswith("one.wav")
-    assert one["label"] == one["probabilities"][0]["label"]
-    assert len(one["probabilities"]) == len(two["probabilities"]) == 2
-    assert one["audio"]["encoding"] == "pcm_s16"
-    assert broken["error"]["code"] == "malformed_audio"
-    assert none["error"]["code"] == "unreadable_file"
-    assert result.stderr == ""
-
-
-def test_the_command_line_and_the_service_agree(undertone, client, hello):
-    said = json.loads(undertone("predict", "--json", hello).stdout)
-    reply = client.post("/predict", files={"file": hello.read_bytes()}).json()
-    assert set(said) == set(reply) - {"request_id"} | {"file"}
-    assert said["probabilities"] == reply["probabilities"]
-
-
-def test_an_unknown_model_is_said_in_one_line(undertone, clips):
-    result = undertone("predict", "--model", "hal-9000", clips[0])
+def test_an_unknown_model_is_said_in_one_line(undertone):
+    result = undertone("predict", "--model", "hal-9000", "clip.wav")
     assert result.exit_code == 1
     assert (
         result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess.\n"
     )
 
 
-def test_models_are_listed(undertone):
+def test_models_are_listed(undertone, client):
     result = undertone("models")
     assert result.exit_code == 0
     assert "undertone-ravdess (default)" in result.stdout
     assert "surprised" in result.stdout
+    assert undertone("models", "--url", client.base_url).stdout == result.stdout
 
 
 @pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",), ("verify",)])

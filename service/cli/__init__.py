@@ -1,0 +1,27 @@
+"""The command `undertone`: one module a command, and what they share in `service.cli.common`.
+
+TensorFlow, librosa and FastAPI are imported by the commands that need them: `--help` is instant.
+"""
+
+import os
+
+import typer
+
+# The features of a clip are a product of small matrices: spread over cores it takes longer, and the
+# cores are busy with other clips. NumPy reads this once, when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from service.cli import listen, models, predict, serve, show, verify
+
+app = typer.Typer(
+    help="Undertone hears how something is said.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve)
+app.command("predict")(predict.predict)
+app.command("listen")(listen.listen)
+app.command("show")(show.show)
+app.command("models")(models.list_models)
+app.command("verify")(verify.verify)

@@ -1,0 +1,55 @@
+"""What the commands share: the options that several have, settings, and failing in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from undertone.errors import UndertoneError
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+ModelsOption = Annotated[
+    Path | None, typer.Option(help="A folder with bundles, or one bundle. (UNDERTONE_MODELS)")
+]
+ModelOption = Annotated[str | None, typer.Option(help="A name that `undertone models` lists.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask a running service, such as http://localhost:8000, instead of loading a model."
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(help="The key of that service, if it asks for one.", envvar="UNDERTONE_KEY"),
+]
+
+
+def settings_of(**given: object) -> "Settings":
+    """The settings of the environment, but for what was given; ends the process if wrong."""
+    from pydantic import ValidationError
+
+    from service.settings import Settings, explain
+
+    try:
+        return Settings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        fail(explain(error))
+
+
+@contextmanager
+def failing_in_one_line() -> Iterator[None]:
+    """End the process with the error's own words, where it is one of ours."""
+    try:
+        yield
+    except UndertoneError as error:
+        fail(error.detail)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong on stderr, and end with exit code 1."""
+    typer.echo(f"undertone: {message}", err=True)
+    raise typer.Exit(1)

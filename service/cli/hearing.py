@@ -1,0 +1,148 @@
+"""Where answers come from: a model that is loaded here, or a service that is running."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from rich.console import Console
+
+from service.cli.common import fail, failing_in_one_line, settings_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from undertone import client, prediction
+    from undertone.classifier import Classifier
+    from undertone.client import Client, Model
+    from undertone.prediction import Segment
+
+Answer: TypeAlias = "prediction.Prediction | client.Prediction"
+
+_AT_ONCE: Final = 4
+"""Requests under way to a service, which others use too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One model, wherever it is.
+
+    Attributes:
+        predict: a path to a prediction; raises what `undertone.Classifier.predict` raises.
+        emotions: what it tells apart, in the order of its output.
+        at_once: how many files are worth asking about at the same time.
+    """
+
+    predict: Callable[[Path], Answer]
+    emotions: tuple[str, ...]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """One model that hears sound while it comes, wherever it is.
+
+    Attributes:
+        listen: mono chunks and their rate to a segment for each window, and the answer at the end.
+        emotions: what it tells apart, in the order of its output.
+        model: name and version.
+        sr: the rate at which it hears, in Hz.
+    """
+
+    listen: "Callable[[Iterable[NDArray[Any]], int], Iterator[Segment | Answer]]"
+    emotions: tuple[str, ...]
+    model: str
+    sr: int
+
+
+@contextmanager
+def hearing(
+    model: str | None, models: Path | None, url: str | None, key: str | None, *, segments: bool
+) -> Iterator[Hearing]:
+    """The model to ask about files, for as long as the block lasts; ends the process if there is none.
+
+    Args:
+        model: its name; the default one where left out.
+        models: where the bundles are, if none is to be asked for at ``url``.
+        url: of a service.
+        key: for that service.
+        segments: whether answers are to hold the timeline.
+    """
+    if url is None:
+        classifier, decoders = _load(model, models)
+        predict = partial(classifier.predict, segments=segments)
+        yield Hearing(predict, classifier.manifest.emotions, decoders)
+        return
+    with service_at(url, key) as service:
+        chosen = _chosen(service, model)
+        yield Hearing(
+            partial(service.predict, model=chosen.name, segments=segments),
+            chosen.emotions,
+            _AT_ONCE,
+        )
+
+
+@contextmanager
+def ear(model: str | None, models: Path | None, url: str | None, key: str | None) -> Iterator[Ear]:
+    """The model that hears sound while it comes; as `hearing`."""
+    if url is None:
+        classifier, _ = _load(model, models)
+        manifest = classifier.manifest
+        name = f"{manifest.name} {manifest.version}"
+        yield Ear(partial(_listen, classifier), manifest.emotions, name, classifier.spec.sr)
+        return
+    with service_at(url, key) as service:
+        chosen = _chosen(service, model)
+        name = f"{chosen.name} {chosen.version}"
+        listen = partial(_stream, service, chosen.name)
+        yield Ear(listen, chosen.emotions, name, chosen.sample_rate)
+
+
+def service_at(url: str, key: str | None) -> "Client":
+    """The client for a service; ends the process if that is no address."""
+    from undertone.client import Client
+
+    try:
+        return Client(url, key)
+    except ValueError as error:
+        fail(str(error))
+
+
+def _chosen(service: "Client", model: str | None) -> "Model":
+    with failing_in_one_line():
+        return service.model(model or service.models().default)
+
+
+def _load(model: str | None, models: Path | None) -> tuple["Classifier", int]:
+    """A model, and how many threads are to decode for it."""
+    settings = settings_of(models=models)
+    with failing_in_one_line(), Console(stderr=True).status("loading the model"):
+        from service.models import load_one
+
+        return load_one(settings, model), settings.decoders
+
+
+def _listen(
+    classifier: "Classifier", chunks: "Iterable[NDArray[Any]]", sr: int
+) -> Iterator["Segment | Answer"]:
+    listener = classifier.listen(sr)
+    told = 0
+    for chunk in chunks:
+        for segment in listener.push(chunk):
+            told += 1
+            yield segment
+    answer = listener.finish()
+    yield from (answer.segments or ())[told:]
+    yield answer
+
+
+def _stream(
+    service: "Client", model: str, chunks: "Iterable[NDArray[Any]]", sr: int
+) -> Iterator["Segment | Answer"]:
+    from undertone.client import Ready
+
+    for event in service.stream(chunks, sr, model=model):
+        if not isinstance(event, Ready):
+            yield event

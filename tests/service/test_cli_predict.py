@@ -1,0 +1,205 @@
+"""`undertone predict`, with a model of its own and with a service."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.sounds import hum_wav
+from undertone.emotions import RAVDESS
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Two recordings and, between them, one that cannot be read."""
+    paths = tmp_path / "one.wav", tmp_path / "broken.wav", tmp_path / "two.wav"
+    paths[0].write_bytes(hum_wav(pitch=120))
+    paths[1].write_bytes(b"RIFF")
+    paths[2].write_bytes(hum_wav(pitch=220))
+    return paths
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Recordings at two depths, one that is none, and files that are not meant."""
+    root = tmp_path / "recordings"
+    (root / "monday").mkdir(parents=True)
+    (root / ".trash").mkdir()
+    (root / "b.WAV").write_bytes(hum_wav(pitch=120))
+    (root / "monday" / "a.wav").write_bytes(hum_wav(seconds=7, pitch=180))
+    (root / "monday" / "broken.wav").write_bytes(b"RIFF")
+    for name in ("notes.txt", "._b.wav", ".trash/gone.wav"):
+        (root / name).write_bytes(b"not meant")
+    return root
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_table_shows_the_likeliest_emotions(undertone, clips):
+    result = undertone("predict", "--format", "table", clips[0], clips[2])
+    assert result.exit_code == 0, result.output
+    assert "one.wav" in result.stdout
+    assert "two.wav" in result.stdout
+    assert any(emotion in result.stdout for emotion in RAVDESS)
+    assert "%" in result.stdout
+
+
+def test_a_file_that_fails_is_a_row_and_keeps_no_other_from_being_answered(undertone, clips):
+    result = undertone("predict", "--format", "table", *clips)
+    assert result.exit_code == 1
+    for expected in ("one.wav", "two.wav", "broken.wav", "The WAV file is cut off inside its"):
+        assert expected in result.stdout
+
+
+def test_json_lines_are_one_object_each(undertone, clips):
+    missing = clips[0].with_name("none.wav")
+    result = undertone("predict", "--format", "jsonl", "--top-k", 2, *clips, missing)
+    assert result.exit_code == 1
+    one, broken, two, none = map(json.loads, result.stdout.splitlines())
+    assert one["file"].endswith("one.wav")
+    assert one["label"] == one["probabilities"][0]["label"]
+    assert len(one["probabilities"]) == len(two["probabilities"]) == 2
+    assert one["audio"]["encoding"] == "pcm_s16"
+    assert broken["problem"]["code"] == "malformed_audio"
+    assert none["problem"]["code"] == "unreadable_file"
+    assert result.stderr == ""
+
+
+def test_json_is_one_array(undertone, clips):
+    result = undertone("predict", "--format", "json", *clips)
+    assert [Path(each["file"]).name for each in json.loads(result.stdout)] == [
+        clip.name for clip in clips
+    ]
+
+
+def test_a_pipe_gets_csv_with_a_column_for_each_emotion(undertone, clips):
+    result = undertone("predict", *clips)
+    one, broken, two = rows(result.stdout)
+    assert result.exit_code == 1
+    for row in (one, two):
+        scores = {emotion: float(row[emotion]) for emotion in RAVDESS}
+        assert sum(scores.values()) == pytest.approx(1)
+        assert row["label"] == max(scores, key=scores.get)
+        assert float(row["score"]) == max(scores.values())
+        assert row["problem"] == row["code"] == ""
+    assert broken["code"] == "malformed_audio"
+    assert "cut off" in broken["problem"]
+    assert broken["label"] == ""
+
+
+def test_a_folder_is_all_the_recordings_in_it(undertone, folder):
+    result = undertone("predict", folder)
+    assert result.exit_code == 1, "one of them is broken"
+    assert [row["file"] for row in rows(result.stdout)] == [
+        str(folder / name) for name in ("b.WAV", "monday/a.wav", "monday/broken.wav")
+    ]
+
+
+def test_a_folder_without_recordings_is_said_to_be_one(undertone, tmp_path):
+    result = undertone("predict", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr == f"undertone: no recordings in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.json"])
+def test_a_file_is_written_as_its_name_says(undertone, clips, tmp_path, name):
+    output = tmp_path / name
+    result = undertone("predict", clips[0], clips[2], "-o", output)
+    assert (result.exit_code, result.stdout) == (0, "")
+    text = output.read_text()
+    read = {"csv": rows, "jsonl": lambda text: [*map(json.loads, text.splitlines())]}
+    said = read.get(name.rpartition(".")[2], json.loads)(text)
+    assert [Path(each["file"]).name for each in said] == ["one.wav", "two.wav"]
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_heard(undertone, clips, tmp_path):
+    result = undertone("predict", clips[0], "-o", tmp_path / "none" / "out.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("undertone: cannot write ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_command_line_and_the_service_agree(undertone, client, hello):
+    said = json.loads(undertone("predict", "--format", "jsonl", hello).stdout)
+    reply = client.post("/predict", files={"file": hello.read_bytes()}).json()
+    assert set(said) == set(reply) - {"request_id"} | {"file"}
+    assert said["probabilities"] == reply["probabilities"]
+
+
+def test_csv_holds_what_the_service_answers(undertone, client, folder):
+    """Must show 6: asked by hand, over HTTP, with a model in the process and with ``--url``."""
+    for options in ((), ("--url", client.base_url)):
+        said = rows(undertone("predict", *options, folder).stdout)
+        assert len(said) == 3
+        for row in said:
+            response = client.post("/predict", content=Path(row["file"]).read_bytes())
+            reply = response.json()
+            if not response.is_success:
+                assert (row["code"], row["problem"]) == (reply["code"], reply["detail"])
+                continue
+            assert row["label"] == reply["label"]
+            for each in reply["probabilities"]:
+                assert float(row[each["label"]]) == pytest.approx(each["score"], abs=1e-6)
+            assert row["sentiment"] == reply["sentiment"]["label"]
+            assert float(row["duration_s"]) == reply["audio"]["duration_s"]
+            assert {"name": row["model"], "version": row["version"]} == reply["model"]
+
+
+def test_csv_of_segments_holds_what_the_service_answers(undertone, client, folder):
+    for options in ((), ("--url", client.base_url)):
+        said = rows(undertone("predict", "--segments", *options, folder).stdout)
+        for name in ("b.WAV", "monday/a.wav"):
+            data = (folder / name).read_bytes()
+            reply = client.post("/predict", content=data, params={"segments": "true"}).json()
+            mine = [row for row in said if row["file"] == str(folder / name)]
+            assert len(mine) == len(reply["segments"])
+            for row, segment in zip(mine, reply["segments"], strict=True):
+                assert (float(row["start"]), float(row["end"])) == (
+                    segment["start"],
+                    segment["end"],
+                )
+                assert row["label"] == (segment["label"] or "")
+                assert row["reason"] == (segment["reason"] or "")
+                for each in segment["probabilities"] or ():
+                    assert float(row[each["label"]]) == pytest.approx(each["score"], abs=1e-6)
+
+
+def test_json_lines_of_segments_are_the_replies_of_the_service(undertone, client, hello):
+    options = ("--segments", "--format", "jsonl")
+    here = json.loads(undertone("predict", *options, hello).stdout)
+    there = json.loads(undertone("predict", *options, "--url", client.base_url, hello).stdout)
+    reply = client.post("/predict", content=hello.read_bytes(), params={"segments": "true"}).json()
+    for said in (here, there):
+        assert said["segments"] == reply["segments"]
+        assert set(said) == set(reply) - {"request_id"} | {"file"}
+
+
+def test_a_table_of_segments_has_a_row_for_each(undertone, hello):
+    result = undertone("predict", "--segments", "--format", "table", hello)
+    assert result.stdout.count("hello.wav") == 1
+    assert "0.0 s" in result.stdout
+    assert "3.1 s" in result.stdout
+
+
+def test_an_unknown_model_of_a_service_is_said_in_one_line(undertone, client, clips):
+    result = undertone("predict", "--url", client.base_url, "--model", "hal-9000", clips[0])
+    assert result.exit_code == 1
+    assert (
+        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("http://127.0.0.1:9", "does not answer"), ("localhost", "is no address of a service")],
+)
+def test_a_service_that_is_not_there_is_said_in_one_line(undertone, clips, url, said):
+    result = undertone("predict", "--url", url, clips[0])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("undertone: ")
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1

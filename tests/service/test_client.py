@@ -1,0 +1,393 @@
+"""`undertone.client` against a real server, and against one that says what a test tells it to."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import websockets
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from websockets.sync.server import serve
+
+import undertone
+from service.app import create_app
+from service.models import Models
+from service.problems import KINDS
+from service.settings import Settings
+from tests.support.servers import running
+from tests.support.sounds import hum, hum_wav
+from undertone import errors
+from undertone.client import (
+    AsyncClient,
+    Client,
+    LiveSegment,
+    Ready,
+    ServiceProblem,
+    ServiceUnavailable,
+    Unreachable,
+)
+from undertone.client.errors import error_of
+
+
+@pytest.fixture(scope="module")
+def url(models: Models) -> Iterator[str]:
+    with running(create_app(Settings(), models)) as url:
+        yield url
+
+
+@contextmanager
+def answering(*answers: Callable[[], Response]) -> Iterator[tuple[str, list[Request]]]:
+    """A server that gives these answers in turn, and what it was asked."""
+    asked: list[Request] = []
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
+    async def answer(request: Request) -> Response:
+        asked.append(request)
+        return answers[min(len(asked), len(answers)) - 1]()
+
+    with running(app) as url:
+        yield url, asked
+
+
+def overloaded(retry_after: str | None) -> Callable[[], Response]:
+    body = {"code": "overloaded", "status": 503, "detail": "32 requests are under way."}
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return lambda: JSONResponse(body, 503, headers, "application/problem+json")
+
+
+def no_models() -> Response:
+    return JSONResponse({"default": "x", "models": []})
+
+
+def test_the_client_and_the_library_say_the_same(url, bundle, hello: Path):
+    expected = undertone.load(bundle).predict(hello)
+    with Client(url) as client:
+        said = client.predict(hello)
+    assert (said.label, said.sentiment[0], said.model) == (
+        expected.label,
+        expected.sentiment[0],
+        expected.model,
+    )
+    assert [each.label for each in said.probabilities] == [
+        each.label for each in expected.probabilities
+    ]
+    assert said.score == pytest.approx(expected.score, abs=1e-6)
+    assert said.audio.sample_rate == expected.audio.sample_rate == 22_050
+    assert said.audio.encoding == expected.audio.encoding
+    assert said.warnings == expected.warnings
+    assert said.timing_ms.total > 0
+    assert said.request_id
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_a_path_bytes_and_samples_get_one_answer(url, tmp_path, dtype):
+    path = tmp_path / "clip.wav"
+    path.write_bytes(hum_wav())
+    samples = hum() if dtype.startswith("float") else np.rint(hum() * 2**15)
+    with Client(url) as client:
+        of_path = client.predict(str(path))
+        assert client.predict(path.read_bytes()).probabilities == of_path.probabilities
+        of_samples = client.predict(samples.astype(dtype), sr=16_000)
+    assert of_samples.label == of_path.label
+    assert of_samples.score == pytest.approx(of_path.score, abs=1e-4)
+
+
+def test_a_flac_file_is_decoded_before_it_is_sent(url, bundle, tmp_path):
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, hum(), 16_000)
+    with Client(url) as client:
+        said = client.predict(path)
+    expected = undertone.load(bundle).predict(path)
+    assert said.score == pytest.approx(expected.score, abs=1e-6)
+
+
+def test_samples_need_their_rate_and_files_have_one(url):
+    with Client(url) as client:
+        with pytest.raises(TypeError, match="samples need their rate"):
+            client.predict(hum())
+        with pytest.raises(TypeError, match="a file states its own rate"):
+            client.predict(hum_wav(), sr=16_000)
+
+
+def test_top_k_and_model_reach_the_service(url):
+    with Client(url) as client:
+        assert len(client.predict(hum_wav(), top_k=2, model="undertone-ravdess").probabilities) == 2
+
+
+def test_models_are_listed(url):
+    with Client(url) as client:
+        models = client.models()
+    assert models.default == "undertone-ravdess"
+    model = models.by_name["undertone-ravdess"]
+    assert model.default
+    assert model.sample_rate == 16_000
+    assert len(model.emotions) == 8
+    assert model.facts["limits"]["max_channels"] == 8
+
+
+def test_what_the_library_refuses_is_raised_as_the_library_raises_it(url):
+    with Client(url) as client:
+        with pytest.raises(errors.NoSpeech, match="silent") as silent:
+            client.predict(np.zeros(16_000), sr=16_000)
+        with pytest.raises(errors.MalformedAudio):
+            client.predict(b"RIFF")
+        with pytest.raises(errors.ModelNotFound) as unknown:
+            client.predict(hum_wav(), model="hal-9000")
+    assert silent.value.__notes__[0].startswith("request_id: ")
+    assert unknown.value.received == {"model": "hal-9000"}
+    assert unknown.value.allowed == {"model": ["undertone-ravdess"]}
+
+
+def test_other_problems_keep_their_code(url):
+    with Client(url) as client, pytest.raises(ServiceProblem, match="top_k is 99") as refused:
+        client.predict(hum_wav(), top_k=99)
+    assert (refused.value.code, refused.value.status) == ("invalid_request", 422)
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_every_problem_of_the_service_becomes_an_error_with_its_code(code):
+    kind = KINDS[code]
+    error = error_of({"code": code, "status": kind.status, "detail": kind.example})
+    assert (error.code, error.detail) == (code, kind.example)
+    in_library = code in {each.code for each in vars(errors).values() if hasattr(each, "code")}
+    assert isinstance(error, ServiceProblem) != in_library
+    assert isinstance(error, ServiceUnavailable) == (kind.status in {429, 503} and not in_library)
+
+
+def test_a_service_without_room_is_asked_again():
+    with answering(overloaded("0"), overloaded("0"), no_models) as (url, asked):
+        with Client(url) as client:
+            assert client.models().default == "x"
+        assert len(asked) == 3
+
+
+def test_it_is_not_asked_for_ever():
+    with answering(overloaded("0")) as (url, asked):
+        with Client(url, retries=2) as client, pytest.raises(ServiceUnavailable) as refused:
+            client.models()
+        assert refused.value.code == "overloaded"
+        assert len(asked) == 3
+
+
+def test_a_pause_that_is_too_long_is_not_waited_for():
+    with answering(overloaded("3600")) as (url, asked):
+        with Client(url) as client, pytest.raises(ServiceUnavailable):
+            client.models()
+        assert len(asked) == 1
+
+
+def test_the_key_is_sent_and_never_shown():
+    with answering(no_models) as (url, asked), Client(url, key="not-a-real-key") as client:
+        client.models()
+        assert asked[0].headers["Authorization"] == "Bearer not-a-real-key"
+        assert "not-a-real-key" not in repr(vars(client))
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_what_is_no_undertone_is_said_to_be_none(status):
+    with answering(lambda: PlainTextResponse("hello", status)) as (url, _):
+        client = Client(url)
+        with client, pytest.raises(Unreachable, match="not as Undertone does"):
+            client.models()
+
+
+def test_nobody_there():
+    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable, match="running"):
+        client.models()
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost", "", "http://"])
+def test_a_wrong_address_is_refused_at_once(url):
+    with pytest.raises(ValueError, match="is no address"):
+        Client(url)
+
+
+def test_the_asynchronous_client_does_the_same(url, hello: Path):
+    async def ask():
+        async with AsyncClient(url) as client:
+            models = await client.models()
+            both = await asyncio.gather(client.predict(hello), client.predict(hum(), sr=16_000))
+            with pytest.raises(errors.NoSpeech):
+                await client.predict(np.zeros(16_000), sr=16_000)
+            return models, both
+
+    models, (first, second) = asyncio.run(ask())
+    with Client(url) as client:
+        assert client.models() == models
+        assert client.predict(hello).probabilities == first.probabilities
+        assert client.predict(hum(), sr=16_000).probabilities == second.probabilities
+
+
+def test_the_asynchronous_client_asks_again():
+    async def ask(url):
+        async with AsyncClient(url) as client:
+            return await client.models()
+
+    with answering(overloaded("0"), no_models) as (url, asked):
+        assert asyncio.run(ask(url)).default == "x"
+        assert len(asked) == 2
+
+
+def test_segments_are_the_librarys(url, bundle):
+    data = hum_wav(seconds=8)
+    expected = undertone.load(bundle).predict(data, segments=True)
+    with Client(url) as client:
+        said = client.predict(data, segments=True)
+        assert client.predict(data).segments is None
+    assert [(each.start, each.end, each.label) for each in said.segments] == [
+        (each.start, each.end, each.label) for each in expected.segments
+    ]
+
+
+def test_channels_are_told_apart(url):
+    stereo = np.stack([hum(), np.zeros_like(hum())], axis=1)
+    with Client(url) as client:
+        said = client.predict(stereo, sr=16_000, split_channels=True, segments=True)
+    left, right = said.channels
+    assert left.label in {each.label for each in said.probabilities}
+    assert left.score == left.probabilities[0].score
+    assert left.segments
+    assert (right.label, right.score, right.probabilities) == (None, None, None)
+    assert right.reason == "no_speech"
+
+
+def test_a_batch_keeps_its_order_and_its_problems(url, hello: Path):
+    with Client(url) as client:
+        first, broken, last = client.batch([hello, b"RIFF", hum_wav()])
+        assert first.probabilities == client.predict(hello).probabilities
+        assert isinstance(broken, errors.MalformedAudio)
+        assert last.probabilities == client.predict(hum_wav()).probabilities
+        assert client.batch([hum(), hum()], sr=16_000)[1].label == last.label
+
+
+@contextmanager
+def refusing(status: int, problem: dict) -> Iterator[str]:
+    """A server at which no WebSocket is opened."""
+
+    def refuse(_, request) -> websockets.Response:
+        body = json.dumps(problem).encode()
+        headers = websockets.Headers({"Retry-After": "0", "Content-Length": str(len(body))})
+        return websockets.Response(status, "", headers, body)
+
+    with serve(lambda _: None, "127.0.0.1", 0, process_request=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def cut(samples: np.ndarray, size: int = 777) -> list[np.ndarray]:
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def as_int16(samples: np.ndarray) -> np.ndarray:
+    return np.rint(samples * (2**15 - 1)).astype(np.int16)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "int16", "float"])
+def test_a_stream_says_at_the_end_what_predict_says(url, kind):
+    samples = as_int16(hum(seconds=7))
+    chunks = cut(samples / np.float32(2**15)) if kind == "float" else cut(samples)
+    if kind == "bytes":
+        chunks = [chunk.astype("<i2").tobytes() for chunk in chunks]
+    with Client(url) as client:
+        ready, *segments, summary = client.stream(chunks, 16_000)
+        expected = client.predict(samples, sr=16_000, segments=True)
+    assert isinstance(ready, Ready)
+    assert (ready.model, ready.sr, len(ready.emotions)) == ("undertone-ravdess", 16_000, 8)
+    assert all(isinstance(each, LiveSegment) and each.latency_ms > 0 for each in segments)
+    assert [each.end for each in segments] == [each.end for each in expected.segments]
+    for said, heard in zip(summary.segments, expected.segments, strict=True):
+        assert said.score == pytest.approx(heard.score, abs=1e-3)
+    assert summary.score == pytest.approx(expected.score, abs=1e-3)
+
+
+def test_the_asynchronous_stream_takes_chunks_that_are_awaited(url):
+    async def microphone():
+        for chunk in cut(as_int16(hum())):
+            await asyncio.sleep(0)
+            yield chunk
+
+    async def ask(chunks):
+        async with AsyncClient(url) as client:
+            return [event async for event in client.stream(chunks, 16_000)]
+
+    awaited, at_hand = asyncio.run(ask(microphone())), asyncio.run(ask(cut(as_int16(hum()))))
+    assert awaited[-1].probabilities == at_hand[-1].probabilities
+    assert len(awaited) == len(at_hand) > 3
+
+
+def test_what_a_stream_is_refused_for_is_raised(url):
+    with Client(url) as client:
+        with pytest.raises(errors.ModelNotFound):
+            list(client.stream(cut(hum()), 16_000, model="hal-9000"))
+        with pytest.raises(errors.UnusableAudio):
+            list(client.stream([np.zeros(16_000, np.int16)], 16_000))
+
+
+def test_what_goes_wrong_with_the_sound_is_raised_where_it_is_listened_to(url):
+    def breaking():
+        yield as_int16(hum())
+        raise RuntimeError("the cable was pulled")
+
+    async def ask():
+        async with AsyncClient(url) as client:
+            return [event async for event in client.stream(breaking(), 16_000)]
+
+    with Client(url) as client, pytest.raises(RuntimeError, match="the cable was pulled"):
+        list(client.stream(breaking(), 16_000))
+    with pytest.raises(RuntimeError, match="the cable was pulled"):
+        asyncio.run(ask())
+
+
+def test_a_stream_may_be_left_before_its_end(url):
+    with Client(url) as client:
+        stream = client.stream(cut(as_int16(hum())), 16_000)
+        assert isinstance(next(stream), Ready)
+        stream.close()
+        assert client.models().default == "undertone-ravdess"
+
+
+def test_a_stream_that_is_not_opened_says_why():
+    problem = {"code": "unauthorized", "status": 401, "detail": "This needs an API key."}
+    with refusing(401, problem) as url:
+        client = Client(url)
+        with client, pytest.raises(ServiceProblem, match="needs an API key") as refused:
+            list(client.stream([b"\0\0"], 16_000))
+    assert (refused.value.code, refused.value.status) == ("unauthorized", 401)
+
+
+def test_a_stream_without_room_is_asked_for_again_and_not_for_ever():
+    problem = {"code": "overloaded", "status": 503, "detail": "16 streams are open."}
+
+    async def ask(url):
+        async with AsyncClient(url, retries=1) as client:
+            return [event async for event in client.stream([b"\0\0"], 16_000)]
+
+    with refusing(503, problem) as url:
+        with Client(url, retries=1) as client, pytest.raises(ServiceUnavailable):
+            list(client.stream([b"\0\0"], 16_000))
+        with pytest.raises(ServiceUnavailable):
+            asyncio.run(ask(url))
+
+
+def test_nobody_there_to_stream_to():
+    with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable, match="running"):
+        list(client.stream([b"\0\0"], 16_000))
+
+
+def test_it_is_light():
+    code = "import undertone.client, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"tensorflow", "librosa", "scipy", "fastapi", "service", "training"}

@@ -1,0 +1,185 @@
+"""What is asked and how an answer is taken, without waiting for either: both clients share it."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from undertone import foreign, pcm, wav
+from undertone.client.errors import BUSY, Unreachable, error_of
+from undertone.client.results import Prediction, prediction_of
+from undertone.errors import UndertoneError
+from undertone.pcm import Encoding
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
+"""A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
+
+TIMEOUT_S: Final = 60.0
+RETRIES: Final = 3
+
+LONGEST_PAUSE_S: Final = 10.0
+"""A service that asks for more than this is not waited for: its problem is raised."""
+
+_WAV: Final = "audio/wav"
+_INTEGERS: Final[Mapping[str, Encoding]] = {
+    "uint8": "pcm_u8",
+    "int16": "pcm_s16",
+    "int32": "pcm_s32",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, but for the address."""
+
+    method: str
+    path: str
+    params: Mapping[str, str | int | bool] = field(default_factory=dict)
+    content: bytes | None = None
+    files: Sequence[tuple[str, tuple[str, bytes, str]]] | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `httpx.Client.request` takes them."""
+        headers = {"Content-Type": _WAV} if self.content is not None else {}
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": self.params,
+            "content": self.content,
+            "files": self.files,
+            "headers": headers,
+        }
+
+
+def predicting(data: bytes, **params: str | int | bool | None) -> Call:
+    """The call for one recording, a WAV file."""
+    return Call("POST", "/predict", _given(params), content=data)
+
+
+def predicting_batch(recordings: Sequence[bytes], **params: str | int | bool | None) -> Call:
+    """The call for several recordings, each a WAV file. Their names stay here."""
+    files = [("file", (f"{index}.wav", data, _WAV)) for index, data in enumerate(recordings)]
+    return Call("POST", "/predict/batch", _given(params), files=files)
+
+
+def model(name: str) -> Call:
+    """The call for what one model is."""
+    return Call("GET", f"/models/{quote(name, safe='')}")
+
+
+def wav_of(source: Source, sr: int | None = None) -> bytes:
+    """The WAV file to send for ``source``; other formats are decoded here, as the library does.
+
+    Raises:
+        AudioError: a FLAC, Ogg, MP3 or AIFF file that cannot be read.
+        OSError: there is no such file.
+        TypeError: samples without their rate, or a rate for something that states its own.
+    """
+    if isinstance(source, np.ndarray):
+        if sr is None:
+            raise TypeError("samples need their rate: predict(samples, sr=16000)")
+        encoding = _INTEGERS.get(source.dtype.name)
+        return wav.encode(pcm.to_float(source, encoding) if encoding else source, sr, "float32")
+    if sr is not None:
+        raise TypeError("sr is for samples only: a file states its own rate")
+    if isinstance(source, bytes):
+        return source
+    data = Path(source).read_bytes()
+    if not foreign.recognises(data[:16]):
+        return data
+    samples, sample_rate, _ = foreign.decode_file(source)
+    return wav.encode(samples, sample_rate, "float32")
+
+
+def results_of(reply: Mapping[str, Any]) -> list[Prediction | UndertoneError]:
+    """What a reply of ``/predict/batch`` says of each file, in the order in which they were sent."""
+    return [
+        error_of(each["problem"])
+        if each["problem"]
+        else prediction_of({"request_id": reply["request_id"], **each["prediction"]})
+        for each in sorted(reply["results"], key=lambda each: int(each["file"]))
+    ]
+
+
+def answer(response: httpx.Response) -> Any:
+    """The JSON of a response.
+
+    Raises:
+        UndertoneError: it is a problem.
+        Unreachable: it is nothing that Undertone would say.
+    """
+    try:
+        reply = response.json()
+    except ValueError:
+        reply = None
+    if not isinstance(reply, dict):
+        raise Unreachable(
+            f"{response.url.copy_with(query=None)} answered with status {response.status_code} and "
+            "not as Undertone does. Check the address, and what stands before the service."
+        )
+    if response.is_success:
+        return reply
+    raise error_of(reply, response.status_code)
+
+
+def pause_s(status: int, retry_after: str | None, attempt: int, retries: int) -> float | None:
+    """How many seconds to wait before the same request may be tried again; None: it may not be.
+
+    Args:
+        status: of the answer.
+        retry_after: its header, in seconds; twice as long each time where there is none.
+        attempt: how many times it was tried again already.
+        retries: how many times it may be.
+    """
+    if status not in BUSY or attempt >= retries:
+        return None
+    asked = retry_after or ""
+    pause = float(asked) if asked.isdecimal() else 0.5 * 2**attempt
+    return pause if pause <= LONGEST_PAUSE_S else None
+
+
+def address(url: str) -> httpx.URL:
+    """``url`` as the base of every path.
+
+    Raises:
+        ValueError: it is no http or https address.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{url!r} is no address: {error}") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ValueError(f"{url!r} is no address of a service, such as http://localhost:8000")
+    return parsed
+
+
+def authorization(key: str | None) -> dict[str, str]:
+    """The headers that carry a key."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+@contextmanager
+def reaching(url: object) -> Iterator[None]:
+    """Say in one way that nothing answers.
+
+    Raises:
+        Unreachable: whatever of httpx's own errors the block raises.
+    """
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise Unreachable(f"{url} did not answer in time.") from error
+    except httpx.TransportError as error:
+        raise Unreachable(f"{url} does not answer ({error}). Is the service running?") from error
+
+
+def _given(params: Mapping[str, str | int | bool | None]) -> dict[str, str | int | bool]:
+    return {name: value for name, value in params.items() if value not in (None, False)}

@@ -1,0 +1,82 @@
+"""Problems of the service as exceptions: those of the library where it has one, or one of these.
+
+UndertoneError
+├── Unreachable             nothing answers there, or not in time, or it is not Undertone
+└── ServiceProblem          a problem that the library has no class for; ``code`` says which one
+    └── ServiceUnavailable  429 or 503, and it still was after the last try
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from undertone import errors
+from undertone.errors import UndertoneError
+
+
+class Unreachable(UndertoneError):
+    """Nothing answers there, or not in time, or it is not Undertone."""
+
+    code = "unreachable"
+
+
+class ServiceProblem(UndertoneError):
+    """A problem of the service that is about no recording and no model.
+
+    Attributes:
+        code: the service's; ``GET /problems`` lists them all.
+        status: of the HTTP answer; a stream's problems have that of the same code.
+    """
+
+    def __init__(self, code: str, status: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(
+            str(problem.get("detail") or f"The service answered with status {status}."),
+            received=problem.get("received"),
+            allowed=problem.get("allowed"),
+        )
+        self.code = code
+        self.status = status
+
+
+class ServiceUnavailable(ServiceProblem):
+    """The service had no room for the request: overloaded, starting or stopping, or a rate limit."""
+
+
+BUSY: Final = frozenset({429, 503})
+"""Statuses at which the same request may well be answered a moment later."""
+
+
+def error_of(problem: Mapping[str, Any], status: int | None = None) -> UndertoneError:
+    """The exception for problem details.
+
+    What the log of the service knows the request by is a note of it (``__notes__``).
+
+    Args:
+        problem: after RFC 9457, as the service sends them.
+        status: of the answer, where the details may lack it.
+    """
+    status = status or int(problem.get("status", 500))
+    code = str(problem.get("code", "unexpected_answer"))
+    error: UndertoneError
+    if code in _BY_CODE:
+        error = _BY_CODE[code](
+            str(problem.get("detail", code)),
+            received=problem.get("received"),
+            allowed=problem.get("allowed"),
+        )
+    else:
+        kind = ServiceUnavailable if status in BUSY else ServiceProblem
+        error = kind(code, status, problem)
+    if identifier := problem.get("request_id"):
+        error.add_note(f"request_id: {identifier}")
+    return error
+
+
+def _tree(root: type[UndertoneError]) -> Iterator[type[UndertoneError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
+_BY_CODE: Final = {
+    kind.code: kind for kind in _tree(UndertoneError) if kind.__module__ == errors.__name__
+}

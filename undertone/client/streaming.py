@@ -1,0 +1,257 @@
+"""Sound to a service and segments back, over one WebSocket; `stream` waits, `stream_async` is awaited."""
+
+import asyncio
+import json
+import threading
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Final, TypeAlias
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection as AsyncConnection
+from websockets.asyncio.client import connect as connect_async
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from undertone import pcm
+from undertone.client.errors import Unreachable, error_of
+from undertone.client.results import (
+    LiveSegment,
+    Prediction,
+    Ready,
+    live_segment_of,
+    prediction_of,
+    ready_of,
+)
+
+Chunk: TypeAlias = bytes | NDArray[Any]
+Event: TypeAlias = Ready | LiveSegment | Prediction
+
+_END: Final = json.dumps({"type": "end"})
+_MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of one message: the summary of a long stream holds all its segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where streams are opened, and with what."""
+
+    url: httpx.URL
+    headers: Mapping[str, str] = field(repr=False)  # one of them may carry a key
+    timeout_s: float
+
+    def arguments(self, sr: int, model: str | None) -> dict[str, Any]:
+        """As websockets' ``connect`` takes them."""
+        params: dict[str, str | int] = {"sr": sr} if model is None else {"sr": sr, "model": model}
+        url = self.url.copy_with(
+            scheme="wss" if self.url.scheme == "https" else "ws",
+            path=self.url.path.rstrip("/") + "/stream",
+            query=str(httpx.QueryParams(params)).encode(),
+        )
+        return {
+            "uri": str(url),
+            "additional_headers": self.headers,
+            "open_timeout": self.timeout_s,
+            "max_size": _MAX_BYTES,
+            "compression": None,  # sound does not get smaller by it
+        }
+
+
+def stream(
+    door: Door,
+    chunks: Iterable[Chunk],
+    sr: int,
+    model: str | None,
+    pause: Callable[[int, str | None, int], bool],
+) -> Iterator[Event]:
+    """What `Client.stream` yields; ``pause`` waits, and says whether to try once more."""
+    with _open(door, sr, model, pause) as socket:
+        sending = _Sending(socket, chunks)
+        thread = threading.Thread(target=sending.run, name="undertone-stream", daemon=True)
+        thread.start()
+        with _told(door):
+            for text in socket:
+                event = _event(text)
+                yield event
+                if isinstance(event, Prediction):
+                    return
+        if sending.failure:
+            raise sending.failure
+        raise _unfinished(door, socket.close_code)
+
+
+async def stream_async(
+    door: Door,
+    chunks: Iterable[Chunk] | AsyncIterable[Chunk],
+    sr: int,
+    model: str | None,
+    pause: Callable[[int, str | None, int], Awaitable[bool]],
+) -> AsyncIterator[Event]:
+    """What `AsyncClient.stream` yields."""
+    async with await _open_async(door, sr, model, pause) as socket:
+        failures: list[Exception] = []
+        sending = asyncio.create_task(_send_async(socket, chunks, failures.append))
+        try:
+            with _told(door):
+                async for text in socket:
+                    event = _event(text)
+                    yield event
+                    if isinstance(event, Prediction):
+                        return
+            if failures:
+                raise failures[0]
+            raise _unfinished(door, socket.close_code)
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
+
+
+class _Sending:
+    """What a thread of its own does while the caller waits for segments."""
+
+    def __init__(self, socket: ClientConnection, chunks: Iterable[Chunk]) -> None:
+        self.failure: Exception | None = None
+        self._socket = socket
+        self._chunks = chunks
+
+    def run(self) -> None:
+        """Send every chunk, and that it was the last."""
+        try:
+            for chunk in self._chunks:
+                self._socket.send(pcm16(chunk))
+            self._socket.send(_END)
+        except ConnectionClosed:
+            pass  # why it was closed, the receiving side knows
+        except Exception as error:
+            self.failure = error
+            self._socket.close()
+
+
+async def _send_async(
+    socket: AsyncConnection,
+    chunks: Iterable[Chunk] | AsyncIterable[Chunk],
+    fail: Callable[[Exception], None],
+) -> None:
+    try:
+        if isinstance(chunks, AsyncIterable):
+            async for chunk in chunks:
+                await socket.send(pcm16(chunk))
+        else:
+            for chunk in chunks:
+                await socket.send(pcm16(chunk))
+        await socket.send(_END)
+    except ConnectionClosed:
+        pass
+    except Exception as error:
+        fail(error)
+        await socket.close()
+
+
+def pcm16(chunk: Chunk) -> bytes:
+    """A chunk as 16-bit PCM, little-endian.
+
+    Args:
+        chunk: that already, or mono samples [n] or [n, 1]: floats with full scale at 1, or int16.
+    """
+    if isinstance(chunk, bytes):
+        return chunk
+    if chunk.dtype == np.int16:
+        return chunk.astype("<i2").tobytes()
+    return pcm.from_float(chunk, "pcm_s16").astype("<i2").tobytes()
+
+
+def _open(
+    door: Door, sr: int, model: str | None, pause: Callable[[int, str | None, int], bool]
+) -> ClientConnection:
+    for attempt in count():
+        try:
+            with _told(door):
+                socket: ClientConnection = connect(**door.arguments(sr, model))
+                return socket
+        except InvalidStatus as refused:
+            status, retry_after = _status(refused)
+            if not pause(status, retry_after, attempt):
+                raise _refusal(refused) from refused
+    raise AssertionError("count() does not end")
+
+
+async def _open_async(
+    door: Door, sr: int, model: str | None, pause: Callable[[int, str | None, int], Awaitable[bool]]
+) -> AsyncConnection:
+    for attempt in count():
+        try:
+            with _told(door):
+                return await connect_async(**door.arguments(sr, model))
+        except InvalidStatus as refused:
+            status, retry_after = _status(refused)
+            if not await pause(status, retry_after, attempt):
+                raise _refusal(refused) from refused
+    raise AssertionError("count() does not end")
+
+
+def _event(text: str | bytes) -> Event:
+    """The value for a message of the service.
+
+    Raises:
+        UndertoneError: it is a problem.
+    """
+    event: dict[str, Any] = json.loads(text)
+    match event["type"]:
+        case "ready":
+            return ready_of(event)
+        case "segment":
+            return live_segment_of(event)
+        case "summary":
+            return prediction_of(event)
+        case _:
+            raise error_of(event)
+
+
+@contextmanager
+def _told(door: Door) -> Iterator[None]:
+    """Say in the words of the other calls that the connection failed."""
+    try:
+        yield
+    except InvalidStatus:
+        raise
+    except TimeoutError as error:
+        raise Unreachable(f"{door.url} did not answer in time.") from error
+    except (OSError, InvalidHandshake) as error:
+        raise Unreachable(
+            f"{door.url} does not answer ({error}). Is the service running?"
+        ) from error
+    except ConnectionClosed as error:
+        raise _unfinished(door, error.rcvd.code if error.rcvd else None) from error
+
+
+def _unfinished(door: Door, code: int | None) -> Unreachable:
+    return Unreachable(
+        f"{door.url} closed the stream before its summary"
+        + (f", with close code {code}." if code else ": the connection was lost.")
+    )
+
+
+def _status(refused: InvalidStatus) -> tuple[int, str | None]:
+    response = refused.response
+    return response.status_code, response.headers.get("Retry-After")
+
+
+def _refusal(refused: InvalidStatus) -> Exception:
+    try:
+        problem = json.loads(refused.response.body or b"")
+    except ValueError:
+        problem = {}
+    return error_of(problem, refused.response.status_code)
