@@ -17,6 +17,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 import undertone
+from service.problems import KINDS
 from tests.support.sounds import hum_wav
 from tests.support.visitor import Visitor, percent, predicted, visiting
 from undertone.wav import encode
@@ -169,11 +170,12 @@ def test_another_model_hears_the_same_recording(visitor, service, hello):
 def test_what_the_service_refuses_is_told_in_words(visitor, hello, tmp_path):
     visitor.give(hello)
     refused = tmp_path / "refused.wav"
-    for content, title in [
-        (b"Dear diary, today nobody spoke." * 20, "Not a WAV file that is read"),
-        (encode(np.zeros(16_000), 16_000), "Silence"),
-        (encode(np.tile([0.1, -0.1], 200), 16_000), "Too short"),
+    for content, code in [
+        (b"Dear diary, today nobody spoke." * 20, "unsupported_audio"),
+        (encode(np.zeros(16_000), 16_000), "no_speech"),
+        (encode(np.tile([0.1, -0.1], 200), 16_000), "too_short"),
     ]:
+        title = KINDS[code].title
         refused.write_bytes(content)
         visitor.file.set_input_files(refused)
         expect(visitor.problem.get_by_role("heading")).to_have_text(title)
