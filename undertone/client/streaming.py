@@ -66,6 +66,7 @@ class Door:
             "open_timeout": self.timeout_s,
             "max_size": _MAX_BYTES,
             "compression": None,  # sound does not get smaller by it
+            "ping_timeout": None,  # an answer stands behind all the sound that waits to be read
         }
 
 
