@@ -201,8 +201,8 @@ def test_the_figures_are_the_manifests():
 
 
 def test_no_block_is_forgotten():
-    """What is shown in a language that none of the tests above runs is a reply, or output."""
+    """What is shown in a language that none of the tests above runs is a reply, or a header."""
     languages = {block.language for document in (*RUN, *PARSED) for block in blocks(document)}
-    assert languages <= {"sh", "python", "js", "json"}
+    assert languages <= {"sh", "python", "js", "json", "http"}
     everything = [block.text.strip() for document in RUN for block in blocks(document)]
     assert set(ELSEWHERE) <= set(everything)

@@ -312,6 +312,33 @@ def test_a_stream_says_at_the_end_what_predict_says(url, kind):
     assert summary.score == pytest.approx(expected.score, abs=1e-3)
 
 
+def test_a_chunk_may_be_larger_than_a_message(url):
+    samples = as_int16(hum(seconds=40))
+    with Client(url) as client:
+        *_, summary = client.stream([samples.astype("<i2").tobytes()], 16_000)
+    assert summary.audio.duration_s == 40
+
+
+def test_a_key_opens_what_is_closed(models):
+    key = "not-a-real-key-0123456789"
+    settings = Settings.model_validate({"api_keys": f"tests:{key}"})
+
+    async def ask(url):
+        async with AsyncClient(url, key) as client:
+            return [event async for event in client.stream(cut(as_int16(hum())), 16_000)]
+
+    with running(create_app(settings, models)) as url:
+        with Client(url) as client:
+            for refused in (client.models, lambda: list(client.stream([b"\0\0"], 16_000))):
+                with pytest.raises(ServiceProblem, match="API key") as problem:
+                    refused()
+                assert (problem.value.code, problem.value.status) == ("unauthorized", 401)
+        with Client(url, key) as client:
+            expected = client.predict(as_int16(hum()), sr=16_000)
+            *_, summary = client.stream(cut(as_int16(hum())), 16_000)
+        assert summary.label == asyncio.run(ask(url))[-1].label == expected.label
+
+
 def test_the_asynchronous_stream_takes_chunks_that_are_awaited(url):
     async def microphone():
         for chunk in cut(as_int16(hum())):

@@ -43,6 +43,9 @@ _END: Final = json.dumps({"type": "end"})
 _MAX_BYTES: Final = 16 * 1024 * 1024
 """Of one message: the summary of a long stream holds all its segments."""
 
+_MESSAGE_BYTES: Final = 256 * 1024
+"""The service closes a stream at a message of more than 1 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -132,7 +135,8 @@ class _Sending:
         """Send every chunk, and that it was the last."""
         try:
             for chunk in self._chunks:
-                self._socket.send(pcm16(chunk))
+                for message in messages(chunk):
+                    self._socket.send(message)
             self._socket.send(_END)
         except ConnectionClosed:
             pass  # why it was closed, the receiving side knows
@@ -149,10 +153,12 @@ async def _send_async(
     try:
         if isinstance(chunks, AsyncIterable):
             async for chunk in chunks:
-                await socket.send(pcm16(chunk))
+                for message in messages(chunk):
+                    await socket.send(message)
         else:
             for chunk in chunks:
-                await socket.send(pcm16(chunk))
+                for message in messages(chunk):
+                    await socket.send(message)
         await socket.send(_END)
     except ConnectionClosed:
         pass
@@ -161,17 +167,20 @@ async def _send_async(
         await socket.close()
 
 
-def pcm16(chunk: Chunk) -> bytes:
-    """A chunk as 16-bit PCM, little-endian.
+def messages(chunk: Chunk) -> Iterator[bytes]:
+    """A chunk as 16-bit PCM, little-endian, in parts that the service takes.
 
     Args:
         chunk: that already, or mono samples [n] or [n, 1]: floats with full scale at 1, or int16.
     """
     if isinstance(chunk, bytes):
-        return chunk
-    if chunk.dtype == np.int16:
-        return chunk.astype("<i2").tobytes()
-    return pcm.from_float(chunk, "pcm_s16").astype("<i2").tobytes()
+        data = chunk
+    elif chunk.dtype == np.int16:
+        data = chunk.astype("<i2").tobytes()
+    else:
+        data = pcm.from_float(chunk, "pcm_s16").astype("<i2").tobytes()
+    for start in range(0, len(data), _MESSAGE_BYTES):
+        yield data[start : start + _MESSAGE_BYTES]
 
 
 def _open(
