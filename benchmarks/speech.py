@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import time
 from collections import defaultdict
@@ -293,7 +292,7 @@ def fit(voices: list[Heard], sounds: list[Heard]) -> str:
 
 
 def cost_ms() -> float:
-    """Milliseconds that 3 s of speech take, the median of many."""
+    """Milliseconds that 3 s of speech take, where nothing comes between: the least of many."""
     hello = Path(__file__).resolve().parent.parent / "examples" / "hello.wav"
     samples = audio.read(hello, SR).samples[: 3 * SR]
     seconds = []
@@ -301,7 +300,7 @@ def cost_ms() -> float:
         started = time.perf_counter()
         speech.judge(samples, SR)
         seconds.append(time.perf_counter() - started)
-    return 1e3 * statistics.median(seconds)
+    return 1e3 * min(seconds)
 
 
 def show(title: str, groups: dict[str, dict[str, int]]) -> None:

@@ -2,21 +2,24 @@
 
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any, Final
 
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.reference import Reference, files
+from undertone import wav
+from undertone.errors import AudioError
 
-EXAMPLES: Final = 20_000
+EXAMPLES: Final = 5_000
 HANG_S: Final = 1.0
 
 
 def measure() -> dict[str, Any]:
-    """How often both read the same; how long the slowest took, libsndfile and the way there included.
+    """How often both read the same; how long our walk took at most, in time of the processor.
 
     Raises:
-        AssertionError: both took a file, and for different sounds, or it took `HANG_S`.
+        AssertionError: both took a file, and for different sounds, or we took `HANG_S`.
     """
     outcomes: Counter[str] = Counter()
     slowest = 0.0
@@ -32,10 +35,17 @@ def measure() -> dict[str, Any]:
         @given(files())
         def compare(data: bytes) -> None:
             nonlocal slowest
-            started = time.perf_counter()
+            started = time.process_time()
+            with suppress(AudioError):
+                wav.samples(data, wav.parse(data))
+            slowest = max(slowest, time.process_time() - started)
             outcomes[reference.compare(data)] += 1
-            slowest = max(slowest, time.perf_counter() - started)
 
         compare()
     assert slowest < HANG_S, slowest
-    return {"files": outcomes.total(), **outcomes, "slowest_ms": round(1e3 * slowest, 1)}
+    return {
+        "files": outcomes.total(),
+        **outcomes,
+        "libsndfile_hung_or_died": reference.restarts,
+        "slowest_ms": round(1e3 * slowest, 1),
+    }

@@ -58,6 +58,10 @@ def files(draw: st.DrawFn) -> bytes:
 class Reference:
     """Reads WAV files as libsndfile does; a file on which it hangs or dies counts as refused."""
 
+    def __init__(self) -> None:
+        self.restarts = 0
+        """How often it hung or died."""
+
     def __enter__(self) -> Self:
         self._start()
         return self
@@ -73,6 +77,7 @@ class Reference:
                 return self._pipe.recv()
         except (EOFError, ConnectionError):
             pass
+        self.restarts += 1
         self._stop()
         self._start()
         return None
