@@ -21,7 +21,8 @@ serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 
 test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+		--cov --cov-report=term:skip-covered $(PYTEST)
 
 check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages
 	$(BIN)/ruff check .

@@ -1,7 +1,9 @@
 """The app, made by a factory: nothing is read, loaded or computed when this is imported."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
@@ -19,6 +21,12 @@ from service.observe import Observe
 from service.rates import Rates
 from service.serving import Serving
 from service.settings import Settings
+
+SWITCH_S: Final = 0.0005
+"""How long a thread that computes may hold the interpreter while the event loop wants it.
+
+Python's own 5 ms are waited for at every one of the loop's system calls: under load it could not even
+refuse as fast as requests came."""
 
 _DESCRIPTION = """\
 Send a recording of a person speaking, get the emotion that is heard in the voice, with a
@@ -47,6 +55,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_S)
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
         serving = app.state.serving = Serving(loaded, settings, metrics)
         with draining_on_sigterm(drain, settings.grace_s):

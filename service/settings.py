@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     max_waiting: NonNegativeInt = 64
     """How many further ones may wait for their turn; the rest is turned away with a 503."""
 
-    max_streams: PositiveInt = 16
+    max_streams: PositiveInt = 64
     """How many streams may be open at once; further ones are turned away."""
 
     deadline_s: PositiveFloat = 30.0
