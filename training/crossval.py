@@ -85,7 +85,7 @@ def crossval(
     if unfinished:
         extract_all(clips, recipe, out / FEATURES, jobs=jobs, console=console)
     do_all([member for run in unfinished for member in run.members], train_member, jobs, console)
-    do_all(unfinished, assemble_run, jobs, console)
+    do_all(unfinished, assemble_run, jobs, console, fresh=False)
     result = collect(recipe, chosen, kind, folder, folds, seeds, overrides)
     predictions.write(folder / PREDICTIONS, result.test)
     predictions.write(folder / VALIDATION, result.validation)

@@ -31,7 +31,12 @@ _channel: Any = None
 
 
 def do_all(
-    tasks: Sequence[AnyTask], work: Callable[[AnyTask, Report], None], jobs: int, console: Console
+    tasks: Sequence[AnyTask],
+    work: Callable[[AnyTask, Report], None],
+    jobs: int,
+    console: Console,
+    *,
+    fresh: bool = True,
 ) -> None:
     """Do every task that is not finished yet, ``jobs`` at a time.
 
@@ -40,6 +45,8 @@ def do_all(
         work: how; a function of a module, since it is called in other processes.
         jobs: how many processes.
         console: where the bars go.
+        fresh: whether each task has a process to itself, so that nothing of one reaches the next;
+            starting one takes seconds.
 
     Raises:
         UndertoneError: a task failed; those that had begun beside it are finished first.
@@ -56,8 +63,7 @@ def do_all(
             min(jobs, len(waiting)),
             mp_context=context,
             initializer=partial(_begin, channel := manager.Queue()),
-            # A fresh process for every task: nothing of one can reach the next.
-            max_tasks_per_child=1,
+            max_tasks_per_child=1 if fresh else None,
         ) as executor,
     ):
         futures = [executor.submit(_do, work, task) for task in waiting]

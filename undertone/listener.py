@@ -208,12 +208,13 @@ class Ear:
 class Listener:
     """A model that hears one voice while it speaks.
 
-    >>> listener = model.listen(sr=48_000)  # doctest: +SKIP
-    >>> for block in microphone:  # int16[n] or float32[n], of any length
-    ...     for segment in listener.push(block):
-    ...         print(segment.end, segment.label, segment.score)
-    >>> listener.finish().label
-    'neutral'
+    .. code-block:: python
+
+        listener = model.listen(sr=48_000)
+        for block in microphone:  # int16[n] or float32[n], of any length
+            for segment in listener.push(block):
+                print(segment.end, segment.label, segment.score)
+        print(listener.finish().label)
 
     Not for use by several threads at once.
     """
