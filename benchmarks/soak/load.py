@@ -40,7 +40,7 @@ def measure() -> dict[str, Any]:
     ):
         pid, port = process.popen.pid, process.port
         pool.submit(run_alone, port, 20).result()  # the first requests of a process are slower
-        before = pool.submit(run_alone, port, 50).result()
+        before = _alone(pool, port)
         reached = pool.submit(run_closed, port, CLIENTS, SATURATION_S).result()
         per_second = len([each for each in reached if each.status == 200]) / SATURATION_S
         load = pool.submit(run_open, port, TIMES * per_second, SECONDS)
@@ -50,17 +50,22 @@ def measure() -> dict[str, Any]:
             memory.append(resident_mb(pid))
             time.sleep(min(1.0, SECONDS / 20))
         answers, asked = load.result(), health.result()
-        first_after, *after = pool.submit(run_alone, port, 51).result()
+        (first_after,) = pool.submit(run_alone, port, 1).result()
+        after = _alone(pool, port)
     found = _found(answers, asked, memory)
-    median_before, median_after = statistics.median(before), statistics.median(after)
     found |= {
         "saturation_per_second": round(per_second, 1),
-        "alone_before_ms": _ms(median_before),
+        "alone_before_ms": _ms(before),
         "first_after_ms": _ms(first_after),
-        "alone_after_ms": _ms(median_after),
+        "alone_after_ms": _ms(after),
     }
-    found["held"]["as fast afterwards (within 20 %)"] = median_after <= 1.2 * median_before
+    found["held"]["as fast afterwards (within 20 %)"] = after <= 1.2 * before
     return found
+
+
+def _alone(pool: ProcessPoolExecutor, port: int) -> float:
+    """Seconds of a lone request: the least of three medians, since these machines are noisy."""
+    return min(statistics.median(pool.submit(run_alone, port, 50).result()) for _ in range(3))
 
 
 def _found(answers: list[Answer], asked: list[float], memory: list[float]) -> dict[str, Any]:
