@@ -70,6 +70,7 @@ EXAMPLE: Final = {
             *("malformed_request", "model_not_found", "upload_stalled", "audio_too_large"),
             *("unsupported_media_type", "invalid_request"),
             *("internal_error", "not_ready", "model_unavailable", "overloaded"),
+            "deadline_exceeded",
         ),
     },
 )

@@ -3,10 +3,9 @@
 from string import Template
 from typing import Final
 
-from training.calibrate import uncalibrated
 from training.crossval import Crossval
-from training.figures import confusion_figure, recall_figure, reliability_figure
 from training.recipe import Recipe
+from training.report import draw
 from training.tables import mean_and_sd
 from undertone.bundle import CARD, Bundle, Metrics
 
@@ -112,16 +111,8 @@ def write_card(
     """
     manifest = bundle.manifest
     metrics = evidence.metrics
-    first = evidence.test.of_seed(metrics.seeds[0])
     folder = bundle.path
-    confusion_figure(metrics.confusion, manifest.emotions, folder / "confusion_matrix.png")
-    recall_figure(metrics.per_class_recall, metrics.uar, folder / "recall.png")
-    reliability_figure(
-        first.truth,
-        uncalibrated(first.probabilities, first.temperature),
-        first.probabilities,
-        folder / "reliability.png",
-    )
+    draw(folder, evidence.test, metrics)
     calibration = manifest.calibration
     low, high = metrics.uar_ci95
     text = _CARD.substitute(

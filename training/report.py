@@ -65,15 +65,7 @@ def write_report(
     Returns:
         The page.
     """
-    first = table.of_seed(metrics.seeds[0])
-    confusion_figure(metrics.confusion, table.emotions, folder / "confusion_matrix.png")
-    recall_figure(metrics.per_class_recall, metrics.uar, folder / "recall.png")
-    reliability_figure(
-        first.truth,
-        uncalibrated(first.probabilities, first.temperature),
-        first.probabilities,
-        folder / "reliability.png",
-    )
+    draw(folder, table, metrics)
     (folder / "metrics.json").write_text(metrics.model_dump_json(indent=2) + "\n")
     learning, extra = "", ""
     if recipe:
@@ -108,6 +100,19 @@ def write_report(
         )
     )
     return page
+
+
+def draw(folder: Path, table: Predictions, metrics: Metrics) -> None:
+    """``confusion_matrix.png``, ``recall.png`` and ``reliability.png``, of the first seed."""
+    first = table.of_seed(metrics.seeds[0])
+    confusion_figure(metrics.confusion, table.emotions, folder / "confusion_matrix.png")
+    recall_figure(metrics.per_class_recall, metrics.uar, folder / "recall.png")
+    reliability_figure(
+        first.truth,
+        uncalibrated(first.probabilities, first.temperature),
+        first.probabilities,
+        folder / "reliability.png",
+    )
 
 
 def _recalls(metrics: Metrics, emotions: Sequence[str]) -> list[str]:
