@@ -59,8 +59,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
         sys.setswitchinterval(SWITCH_S)
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
         serving = app.state.serving = Serving(loaded, settings, metrics)
-        # What was loaded stays: to look through all of it for garbage would halt every request for
-        # a third of a second, several times a minute under load.
+        # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
         gc.collect()
         gc.freeze()
         with draining_on_sigterm(drain, settings.grace_s):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.dependencies import ModelName, ServingNow
 from service.disconnect import unless_gone
-from service.predict import Channels, Segments, TopK, check_top_k, rendered
+from service.predict import UPLOAD_PROBLEMS, Channels, Segments, TopK, check_top_k, rendered
 from service.problems import problem_details, responses
 from service.schemas import EXAMPLE as PREDICTION
 from service.schemas import BatchReply, PredictionReply, ResultReply
@@ -66,12 +66,7 @@ EXAMPLE: Final = {
     response_model=BatchReply,
     responses={
         200: {"content": {"application/json": {"example": EXAMPLE}}},
-        **responses(
-            *("malformed_request", "model_not_found", "upload_stalled", "audio_too_large"),
-            *("unsupported_media_type", "invalid_request"),
-            *("internal_error", "not_ready", "model_unavailable", "overloaded"),
-            "deadline_exceeded",
-        ),
+        **responses(*UPLOAD_PROBLEMS),
     },
 )
 async def predict_batch(

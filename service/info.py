@@ -8,16 +8,16 @@ import undertone
 from service import metrics
 from service.dependencies import DrainNow, MetricsNow, ServingNow
 from service.errors import NotReady
-from service.problems import KINDS, responses
-from service.schemas import (
+from service.info_schemas import (
     HealthReply,
-    ModelReference,
     ModelReply,
     ModelsReply,
     ProblemKindReply,
     ReadyReply,
     VersionReply,
 )
+from service.problems import KINDS, responses
+from service.schemas import ModelReference
 from undertone.bundle import MANIFEST_VERSION
 from undertone.spec import SPEC_VERSION
 

@@ -33,6 +33,19 @@ TopK = Annotated[
     ),
 ]
 
+UPLOAD_PROBLEMS: Final = (
+    *("malformed_request", "model_not_found", "upload_stalled", "audio_too_large"),
+    *("unsupported_media_type", "invalid_request", "internal_error"),
+    *("not_ready", "model_unavailable", "overloaded", "deadline_exceeded"),
+)
+"""What an upload may be answered, whatever is in it."""
+
+AUDIO_PROBLEMS: Final = (
+    *("malformed_audio", "unsupported_audio", "audio_too_long"),
+    *("unusable_audio", "too_short", "no_speech", "not_finite"),
+)
+"""What may be wrong with a recording."""
+
 _BINARY: Final = {"type": "string", "format": "binary"}
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -61,18 +74,7 @@ _BODY: Final[dict[str, Any]] = {
     response_model=PredictionReply,
     responses={
         200: {"content": {"application/json": {"examples": EXAMPLES}}},
-        **responses(
-            *("malformed_audio", "malformed_request", "model_not_found", "upload_stalled"),
-            *("audio_too_large", "audio_too_long", "unsupported_audio", "unsupported_media_type"),
-            *("unusable_audio", "too_short", "no_speech", "not_finite", "invalid_request"),
-            *(
-                "internal_error",
-                "not_ready",
-                "model_unavailable",
-                "overloaded",
-                "deadline_exceeded",
-            ),
-        ),
+        **responses(*UPLOAD_PROBLEMS, *AUDIO_PROBLEMS),
     },
 )
 async def predict(

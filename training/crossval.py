@@ -1,5 +1,6 @@
 """All folds of a recipe under one protocol, and what they come to together."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.protocols import KINDS, Kind, Protocol, protocol
 from training.provenance import revision
-from training.recipe import Recipe
+from training.recipe import Recipe, resolved
 from training.task import Member, Report, Run, is_finished, read_clips
 from undertone.bundle import Metrics
 
@@ -23,6 +24,7 @@ PREDICTIONS: Final = "predictions.csv"
 VALIDATION: Final = "validation.csv"
 TEST: Final = "test.csv"
 METRICS: Final = "metrics.json"
+RECIPE: Final = "recipe.json"
 FEATURES: Final = "features"
 
 EVIDENCE: Final[dict[Kind, str]] = {"unseen": "crossval", "random": "random"}
@@ -90,6 +92,7 @@ def crossval(
     predictions.write(folder / PREDICTIONS, result.test)
     predictions.write(folder / VALIDATION, result.validation)
     (folder / METRICS).write_text(result.metrics.model_dump_json(indent=2) + "\n")
+    (folder / RECIPE).write_text(resolved(recipe) + "\n")
     return result
 
 
@@ -122,13 +125,14 @@ def collect(
 
 
 def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
-    """What was last measured of a recipe below ``out``, under each protocol that was run."""
-    paths = {kind: out / recipe.name / kind / METRICS for kind in KINDS}
-    return {
-        kind: Metrics.model_validate_json(path.read_text())
-        for kind, path in paths.items()
-        if path.is_file()
-    }
+    """What was last measured of this very recipe below ``out``, under each protocol that was run."""
+    found: dict[Kind, Metrics] = {}
+    for kind in KINDS:
+        folder = out / recipe.name / kind
+        kept = folder / RECIPE
+        if kept.is_file() and json.loads(kept.read_text()) == json.loads(resolved(recipe)):
+            found[kind] = Metrics.model_validate_json((folder / METRICS).read_text())
+    return found
 
 
 def run_folder(folder: Path, fold: str, seed: int) -> Path:

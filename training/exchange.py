@@ -2,16 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import keras
 
 from training.errors import RunError
 from training.member import MODEL
 from training.run import BUNDLE
+from training.task import Format
 from undertone.bundle import SAVED_MODEL
-
-Format = Literal["savedmodel", "keras", "json-h5"]
 
 
 def hand_on(run: Path, form: Format, target: Path) -> tuple[Path, ...]:

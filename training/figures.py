@@ -12,23 +12,15 @@ from numpy.typing import NDArray
 
 from training.history import History
 from training.metrics import ece, reliability
+from undertone.show import INK, LOOK, PALE
 
-INK: Final = "#1f2933"
 ACCENT: Final = "#0f766e"
-PALE: Final = "#cbd5e1"
 WARM: Final = "#c2410c"
 
 _LOOK: Final[dict[str, Any]] = {
+    **LOOK,
     "font.size": 10,
-    "axes.edgecolor": PALE,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
     "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "savefig.dpi": 130,
     "savefig.bbox": "tight",
 }

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from training import corpora
 from training.clip import Clip
@@ -79,6 +79,9 @@ class Member:
 
 
 Task = Run | Member
+
+Format = Literal["savedmodel", "keras", "json-h5"]
+"""How the network of a finished run is handed on."""
 
 
 @dataclass(frozen=True, slots=True)

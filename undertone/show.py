@@ -30,20 +30,28 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 """Each emotion's, on white; others are drawn in grey."""
 
-_INK: Final = "#1f2933"
+INK: Final = "#1f2933"
 _SOFT: Final = "#64748b"
-_PALE: Final = "#cbd5e1"
+PALE: Final = "#cbd5e1"
 _WAVE: Final = "#33506b"
-_LOOK: Final[dict[str, Any]] = {
-    "font.size": 9.5,
-    "axes.edgecolor": _PALE,
-    "axes.labelcolor": _SOFT,
+LOOK: Final[Mapping[str, Any]] = {
+    "axes.edgecolor": PALE,
+    "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+"""What every picture of ours has in common, as matplotlib's settings."""
+
+_LOOK: Final[dict[str, Any]] = {
+    **LOOK,
+    "font.size": 9.5,
+    "axes.labelcolor": _SOFT,
     "axes.titlesize": 10,
     "axes.titlepad": 5,
-    "text.color": _INK,
     "xtick.color": _SOFT,
     "ytick.color": _SOFT,
     "xtick.direction": "out",
@@ -191,7 +199,7 @@ def _emotions(axes: "Axes", prediction: Prediction) -> None:
     for row, emotion in enumerate(prediction.probabilities):
         place: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "size": 9.5}
         height = 0.94 - 0.125 * row
-        axes.text(1.02, height, "■", color=COLOURS.get(emotion.label, _PALE), **place)
+        axes.text(1.02, height, "■", color=COLOURS.get(emotion.label, PALE), **place)
         axes.text(1.043, height, emotion.label, **place)
         axes.text(1.155, height, f"{emotion.score:.0%}", ha="right", color=_SOFT, **place)
 
@@ -200,7 +208,7 @@ def _step(axes: "Axes", begin: float, segment: Segment, labels: Sequence[str]) -
     width = segment.end - begin
     if not segment.probabilities:
         axes.bar(
-            begin, 1, width, align="edge", color="white", edgecolor=_PALE, hatch="///", linewidth=0
+            begin, 1, width, align="edge", color="white", edgecolor=PALE, hatch="///", linewidth=0
         )
         if segment.reason:
             middle = begin + width / 2
@@ -209,7 +217,7 @@ def _step(axes: "Axes", begin: float, segment: Segment, labels: Sequence[str]) -
     scores, bottom = {each.label: each.score for each in segment.probabilities}, 0.0
     for label in labels:
         height = scores.get(label, 0.0)
-        colour = COLOURS.get(label, _PALE)
+        colour = COLOURS.get(label, PALE)
         axes.bar(begin, height, width, bottom, align="edge", color=colour, linewidth=0)
         bottom += height
 

@@ -10,6 +10,7 @@ from tests.support.commands import TINY, settings, undertone_train
 from tests.support.ravdess import voice, write_ravdess
 from training import history, predictions, recipe
 from training.calibrate import softmax
+from training.crossval import measured
 from training.evaluate import evaluate
 from undertone.bundle import Metrics, open_bundle, read_golden, read_manifest
 
@@ -87,6 +88,13 @@ def test_both_protocols_stand_side_by_side(trained):
     assert f"{metrics.uar:.3f}" in unseen
     assert "not measured" in next(row for row in rows if "a random fifth" in row)
     assert "undertone-train crossval ravdess-conv-blstm --protocol random" in printed
+
+
+@pytest.mark.slow
+def test_figures_of_another_recipe_do_not_stand_beside(trained):
+    root, _ = trained
+    assert measured(recipe.load("ravdess-conv-blstm", TINY), root / "runs").keys() == {"unseen"}
+    assert not measured(recipe.load("ravdess-conv-blstm"), root / "runs")
 
 
 @pytest.mark.slow

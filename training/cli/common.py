@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from training.protocols import Kind
 from undertone.errors import UndertoneError
 
 # A file or a pipe has no width of its own; a confusion matrix needs one.
@@ -45,15 +45,8 @@ RUNS: Final = Path("runs")
 MODELS: Final = Path("models")
 
 
-class Protocol(StrEnum):
-    """How a recipe is measured."""
-
-    UNSEEN = "unseen"
-    RANDOM = "random"
-
-
 ProtocolOption = Annotated[
-    Protocol,
+    Kind,
     typer.Option(
         help="Test on speakers that training never heard, or on a random fifth of all clips."
     ),

@@ -13,7 +13,6 @@ from training.cli.common import (
     Models,
     Out,
     Overrides,
-    Protocol,
     ProtocolOption,
     RecipeName,
     err,
@@ -26,7 +25,7 @@ def crossval(
     recipe: RecipeName,
     data: Data = DATA,
     out: Out = RUNS,
-    protocol: ProtocolOption = Protocol.UNSEEN,
+    protocol: ProtocolOption = "unseen",
     fold: Annotated[
         list[str] | None, typer.Option(help="Only this fold; repeatable. Default: all.")
     ] = None,
@@ -57,7 +56,7 @@ def crossval(
             chosen,
             data,
             out,
-            kind=protocol.value,
+            kind=protocol,
             folds=fold,
             seeds=seed or [0],
             overrides=overrides or (),

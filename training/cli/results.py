@@ -1,6 +1,5 @@
 """Commands for what was learnt: looking at it, handing it on, writing it down."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +13,13 @@ from training.cli.common import (
     Jobs,
     Models,
     Overrides,
-    Protocol,
     ProtocolOption,
     RecipeName,
     err,
     words_for_errors,
 )
 from training.cli.common import out as screen
-
-
-class Format(StrEnum):
-    """How a network is handed on."""
-
-    SAVEDMODEL = "savedmodel"
-    KERAS = "keras"
-    JSON_H5 = "json-h5"
+from training.task import Format
 
 
 def evaluate(
@@ -70,7 +61,7 @@ def features(
     recipe: RecipeName,
     to: Annotated[Path, typer.Option("--out", help="A file ending in .npz or .json.")],
     data: Data = DATA,
-    protocol: ProtocolOption = Protocol.UNSEEN,
+    protocol: ProtocolOption = "unseen",
     fold: Annotated[str | None, typer.Option(help="Of the protocol. Default: the first.")] = None,
     seed: Annotated[int, typer.Option(help="Of a random split.")] = 0,
     cache: Annotated[
@@ -99,7 +90,7 @@ def features(
             data,
             cache,
             to,
-            kind=protocol.value,
+            kind=protocol,
             fold=fold,
             seed=seed,
             jobs=jobs or default_jobs(),
@@ -128,7 +119,7 @@ def export(
     from training.exchange import hand_on
 
     with words_for_errors():
-        for path in hand_on(run, form.value, to):
+        for path in hand_on(run, form, to):
             screen.print(str(path), highlight=False, soft_wrap=True)
 
 
