@@ -88,10 +88,10 @@ BIAS: Final = -20.779
 """With `WEIGHTS`, as fitted by `python -m benchmarks.speech --fit`."""
 
 REFUSED_BELOW: Final = -3.5
-"""Of the evidence, in nats: 93 of a hundred sounds that nobody speaks lie below. More would be had at the
-price of people who speak in a noisy or echoing room, who are doubted rather than refused."""
+"""Of the evidence, in nats: four in five sounds that nobody speaks are refused by it. More would be had at
+the price of people who speak in a noisy or echoing room, who are doubted rather than refused."""
 DOUBTED_BELOW: Final = 0.8
-"""One in a hundred clips lies below."""
+"""Three in a thousand clips lie below."""
 
 
 @dataclass(frozen=True, slots=True)
