@@ -12,7 +12,7 @@ from service.predict import UPLOAD_PROBLEMS, Channels, Segments, TopK, check_top
 from service.problems import problem_details, responses
 from service.schemas import EXAMPLE as PREDICTION
 from service.schemas import BatchReply, PredictionReply, ResultReply
-from service.upload import FIELD, MAX_FILES, read_uploads
+from service.upload import FIELD, MAX_FILES, Upload, files_of_form, read_form
 from undertone.errors import UndertoneError
 
 router = APIRouter(tags=["predict"])
@@ -89,7 +89,7 @@ async def predict_batch(
     """
     classifier = await serving.models.get(model)
     check_top_k(top_k, classifier)
-    files = await read_uploads(request)
+    files = await serving.in_thread(files_of_form, *await read_form(request), MAX_FILES)
     request_id = request.state.request_id
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -97,7 +97,7 @@ async def predict_batch(
         async with turns:
             try:
                 prediction = await serving.predict(
-                    files[number], classifier, segments=segments, split=channels == "split"
+                    Upload(files[number]), classifier, segments=segments, split=channels == "split"
                 )
             except UndertoneError as error:
                 problem = problem_details(error, request_id)

@@ -97,8 +97,10 @@ async def predict(
     """
     classifier = await serving.models.get(model)
     check_top_k(top_k, classifier)
-    data = await read_upload(request)
-    work = partial(serving.predict, data, classifier, segments=segments, split=channels == "split")
+    upload = await read_upload(request)
+    work = partial(
+        serving.predict, upload, classifier, segments=segments, split=channels == "split"
+    )
     prediction = await unless_gone(request, work)
     reply = partial(PredictionReply.of, prediction, request.state.request_id, top_k)
     # Ten minutes of segments take 30 ms to write down: others must not wait for that.

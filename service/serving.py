@@ -8,13 +8,14 @@ from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import numpy as np
-from anyio import to_thread
 from numpy.typing import NDArray
 
 from service.batcher import Batcher
+from service.crew import Crew
 from service.metrics import Metrics
 from service.models import Models
 from service.settings import Settings
+from service.upload import Upload
 from undertone.audio import Audio, Limits, decode, decode_channels
 from undertone.classifier import Classifier
 from undertone.errors import UnusableAudio
@@ -39,46 +40,49 @@ class _Heard:
 
 
 class Serving:
-    """The models, with a thread and a queue for each, and a few threads that decode."""
+    """The models, with a queue for each, and the threads that compute. Made on the event loop."""
 
     def __init__(self, models: Models, settings: Settings, metrics: Metrics) -> None:
         self.models = models
         self.limits = settings.limits
         self.patience_s = settings.upload_timeout_s
-        self._decoders = anyio.CapacityLimiter(settings.decoders)
+        self._crew = Crew(settings.decoders)
         self._long = anyio.CapacityLimiter(max(1, settings.decoders - 1))
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
 
     async def predict(
         self,
-        data: bytes | bytearray,
+        upload: Upload,
         classifier: Classifier,
         *,
         segments: bool = False,
         split: bool = False,
     ) -> Prediction:
-        """Hear the WAV file ``data``; cancel to let go of it.
+        """Hear the WAV file in ``upload``; cancel to let go of it.
 
         Args:
-            data: the whole file.
+            upload: as it came.
             classifier: what is to hear it.
             segments: whether to tell the emotion over time, too.
             split: whether to hear each channel for itself, too.
 
         Raises:
+            MalformedRequest: the form cannot be read, or does not hold exactly one file.
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
             Overloaded: the queue of the model is full.
         """
         started = time.perf_counter()
-        spec = classifier.spec
-        async with self._long if len(data) > LONG else nullcontext():
-            heard = await self.in_thread(_decode_and_begin, data, spec, self.limits, segments)
+        spec, is_long = classifier.spec, len(upload) > LONG
+        if split:  # the file is read twice
+            upload = Upload(await self.in_thread(upload.audio))
+        async with self._long if is_long else nullcontext():
+            heard = await self.in_thread(_decode_and_begin, upload, spec, self.limits, segments)
         prediction = await self._go_on(heard, classifier, started)
         if not split:
             return prediction
-        async with self._long if len(data) > LONG else nullcontext():
-            apart = await self.in_thread(decode_channels, data, spec.sr, self.limits)
+        async with self._long if is_long else nullcontext():
+            apart = await self.in_thread(decode_channels, upload.body, spec.sr, self.limits)
         channels = [await self._channel(audio, classifier, segments) for audio in apart]
         total = 1e3 * (time.perf_counter() - started)
         return replace(
@@ -136,8 +140,8 @@ class Serving:
     async def in_thread(
         self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
     ) -> Result:
-        """What ``work`` returns, done beside the event loop, as many at a time as there are decoders."""
-        return await to_thread.run_sync(work, *arguments, limiter=self._decoders)
+        """What ``work`` returns, done beside the event loop by the first thread that is free."""
+        return await self._crew.do(work, *arguments)
 
     def _batcher(self, classifier: Classifier) -> Batcher:
         """The queue of a model, made when the model is first asked."""
@@ -145,6 +149,7 @@ class Serving:
         if name not in self._batchers:
             batcher = Batcher(
                 classifier.engine.infer,
+                self._crew,
                 self._metrics.batch_rows.labels(name).observe,
                 self._metrics.queue_wait.labels(name).observe,
             )
@@ -153,16 +158,15 @@ class Serving:
         return self._batchers[name]
 
     def close(self) -> None:
-        """End the models' threads."""
+        """Withdraw what waits, and end the threads."""
         for batcher in self._batchers.values():
             batcher.close()
+        self._crew.close()
 
 
-def _decode_and_begin(
-    data: bytes | bytearray, spec: Spec, limits: Limits, segments: bool
-) -> _Heard:
+def _decode_and_begin(upload: Upload, spec: Spec, limits: Limits, segments: bool) -> _Heard:
     started = time.perf_counter()
-    audio = decode(data, spec.sr, limits)
+    audio = decode(upload.audio(), spec.sr, limits)
     decode_ms = 1e3 * (time.perf_counter() - started)
     return replace(_begin(audio, spec, segments), decode_ms=decode_ms)
 

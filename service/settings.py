@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     models, and counts, limits and measures for itself."""
 
     threads: PositiveInt | None = None
-    """How many threads of a process decode, and how many TensorFlow uses. Unset: the processors,
-    divided among the processes."""
+    """How many threads of a process compute, and how many TensorFlow uses for a batch. Unset: the
+    processors, divided among the processes."""
 
     api_keys: SecretStr | None = None
     """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without

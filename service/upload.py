@@ -1,10 +1,10 @@
 """The audio of a request, from a form or as the body itself; in memory only, never on a disk."""
 
 import math
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
-from anyio import to_thread
 from python_multipart import FormParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_options_header
@@ -25,37 +25,61 @@ LONGEST_BOUNDARY: Final = 70
 """Characters, as RFC 2046 has it."""
 
 
-async def read_upload(request: Request) -> bytes | bytearray:
-    """The audio that was sent, whole.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that was received whole, and what separates its parts, where it is a form."""
+
+    body: bytes | bytearray
+    boundary: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self.body)
+
+    def audio(self) -> bytes | bytearray:
+        """The file in it; call it once, and not on the event loop: a form may be made to be slow to read.
+
+        Raises:
+            MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
+        """
+        if self.boundary is None:
+            return self.body
+        assert isinstance(self.body, bytearray)
+        (file,) = files_of_form(self.body, self.boundary)
+        return file
+
+
+async def read_upload(request: Request) -> Upload:
+    """What was sent, whole; whether there is a file in it is not looked at yet.
 
     Raises:
         UnsupportedMediaType: the Content-Type is neither a form nor audio.
-        MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
+        MalformedRequest: it is a form without a boundary.
         AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
         ClientGone: it does not end.
     """
     media_type, boundary = _content_type(request)
-    if boundary is not None:
-        (file,) = await _files(request, boundary, max_files=1)
-        return file
-    if media_type in {"", "application/octet-stream"} or media_type.startswith("audio/"):
-        return await _body(request)
-    raise UnsupportedMediaType(
-        f"A body of {media_type} is not taken. Send a multipart form with the field "
-        f"{FIELD!r}, or the WAV file itself as audio/wav.",
-        received={"content_type": media_type},
-        allowed={"content_type": ["multipart/form-data", "audio/wav"]},
-    )
+    if (
+        boundary is None
+        and media_type not in {"", "application/octet-stream"}
+        and not media_type.startswith("audio/")
+    ):
+        raise UnsupportedMediaType(
+            f"A body of {media_type} is not taken. Send a multipart form with the field "
+            f"{FIELD!r}, or the WAV file itself as audio/wav.",
+            received={"content_type": media_type},
+            allowed={"content_type": ["multipart/form-data", "audio/wav"]},
+        )
+    return Upload(await _body(request), boundary)
 
 
-async def read_uploads(request: Request) -> list[bytes]:
-    """The audio of several files, each whole, in the order in which they were sent.
+async def read_form(request: Request) -> tuple[bytearray, bytes]:
+    """A form of several files, whole, and its boundary, for `files_of_form`.
 
     Raises:
         UnsupportedMediaType: the Content-Type is no form.
-        MalformedRequest: the form cannot be read, has no file, or more than `MAX_FILES`.
-        AudioTooLarge: it goes on beyond the limit (raised by `service.limits`).
-        UploadStalled, ClientGone: it does not end.
+        MalformedRequest: it has no boundary.
+        AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
+        ClientGone: it does not end.
     """
     media_type, boundary = _content_type(request)
     if boundary is None:
@@ -65,7 +89,7 @@ async def read_uploads(request: Request) -> list[bytes]:
             received={"content_type": media_type},
             allowed={"content_type": ["multipart/form-data"]},
         )
-    return await _files(request, boundary, max_files=MAX_FILES)
+    return await _body(request), boundary
 
 
 def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[bytes]:
@@ -106,7 +130,7 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
     )
     try:
         while body:
-            parser.write(bytes(body[:_CHUNK]))
+            parser.write(bytes(memoryview(body)[:_CHUNK]))
             del body[:_CHUNK]
         parser.finalize()
     except FormParserError as error:
@@ -150,11 +174,6 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
             allowed={"boundary_length": [1, LONGEST_BOUNDARY]},
         )
     return media_type, boundary
-
-
-async def _files(request: Request, boundary: bytes, max_files: int) -> list[bytes]:
-    # Not on the event loop: a form made to be slow to read must not keep others waiting.
-    return await to_thread.run_sync(files_of_form, await _body(request), boundary, max_files)
 
 
 async def _body(request: Request) -> bytearray:

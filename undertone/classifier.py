@@ -126,9 +126,9 @@ def load(path: str | Path, *, threads: int | None = None) -> Classifier:
         BundleError: it must not be served; the message says why, in one line.
     """
     bundle = open_bundle(path)
-    classifier = Classifier(bundle, Engine(bundle, threads=threads)).check_golden()
-    classifier.engine.warm()
-    return classifier
+    engine = Engine(bundle, threads=threads)
+    engine.warm()
+    return Classifier(bundle, engine).check_golden()
 
 
 def open_audio(

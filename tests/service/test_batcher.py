@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from service.batcher import MAX_ROWS, Batcher, Rows
+from service.crew import Crew
 from service.errors import Overloaded
 
 
@@ -38,15 +39,18 @@ async def ask(batcher: Batcher, *questions: Rows) -> list[asyncio.Task[Rows]]:
 
 
 def run(scenario) -> Engine:
+    """The engine, once the scenario is over in which a single thread calls it."""
     engine = Engine()
 
     async def main() -> None:
-        batcher = Batcher(engine.infer)
+        crew = Crew(1)
+        batcher = Batcher(engine.infer, crew)
         try:
             await asyncio.wait_for(scenario(batcher, engine), 30)
         finally:
             engine.free.set()
             batcher.close()
+            crew.close()
 
     asyncio.run(main())
     return engine
@@ -64,7 +68,7 @@ def test_what_waited_goes_together_and_each_gets_its_own_answer():
     async def scenario(batcher, engine):
         engine.free.clear()
         tasks = await ask(batcher, rows(1, 1), rows(1, 2), rows(3, 3), rows(2, 4))
-        assert len(batcher) == 3
+        assert len(batcher) == 3  # the first went at once
         engine.free.set()
         answers = await asyncio.gather(*tasks)
         assert [answer.tolist() for answer in answers] == [
@@ -81,13 +85,13 @@ def test_a_batch_is_not_filled_beyond_what_the_engine_takes_at_once():
     async def scenario(batcher, engine):
         engine.free.clear()
         tasks = await ask(
-            batcher, rows(1), rows(MAX_ROWS - 1), rows(2), rows(MAX_ROWS + 8), rows(1)
+            batcher, rows(1), rows(MAX_ROWS - 1), rows(2), rows(MAX_ROWS + 2), rows(1)
         )
         engine.free.set()
         answers = await asyncio.gather(*tasks)
-        assert [len(answer) for answer in answers] == [1, MAX_ROWS - 1, 2, MAX_ROWS + 8, 1]
+        assert [len(answer) for answer in answers] == [1, MAX_ROWS - 1, 2, MAX_ROWS + 2, 1]
 
-    assert run(scenario).batches == [1, MAX_ROWS, MAX_ROWS, 10]
+    assert run(scenario).batches == [1, MAX_ROWS, MAX_ROWS, 4]
 
 
 def test_a_long_question_holds_a_short_one_up_for_one_batch_at_most():
@@ -105,17 +109,40 @@ def test_a_long_question_holds_a_short_one_up_for_one_batch_at_most():
     assert engine.batches == [MAX_ROWS] * 8 + [1]
 
 
+def test_batches_of_one_question_may_overtake_each_other():
+    overtaken = threading.Event()
+
+    def infer(features: Rows) -> Rows:
+        if features[0, 0, 0] == 0:
+            assert overtaken.wait(30)
+        else:
+            overtaken.set()
+        return features[:, 0]
+
+    async def main() -> None:
+        crew = Crew(2)
+        values = np.arange(2.0 * MAX_ROWS + 3, dtype=np.float32)
+        question = np.broadcast_to(values[:, np.newaxis, np.newaxis], (len(values), 2, 3))
+        answer = await asyncio.wait_for(Batcher(infer, crew).infer(question), 30)
+        assert answer[:, 0].tolist() == values.tolist()
+        crew.close()
+
+    asyncio.run(main())
+
+
 def test_what_waits_when_it_ends_is_withdrawn():
     async def main():
         engine = Engine()
         engine.free.clear()
-        batcher = Batcher(engine.infer)
+        crew = Crew(1)
+        batcher = Batcher(engine.infer, crew)
         tasks = await ask(batcher, rows(1), rows(1))
         batcher.close()
         engine.free.set()
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert len(done[0]) == 1
         assert isinstance(done[1], asyncio.CancelledError)
+        crew.close()
 
     asyncio.run(main())
 
@@ -149,9 +176,10 @@ def test_batches_and_waits_are_told():
     told = {"batches": [], "waits": []}
 
     async def main():
-        batcher = Batcher(Engine().infer, told["batches"].append, told["waits"].append)
+        crew = Crew(1)
+        batcher = Batcher(Engine().infer, crew, told["batches"].append, told["waits"].append)
         await batcher.infer(rows(MAX_ROWS + 1))
-        batcher.close()
+        crew.close()
 
     asyncio.run(main())
     assert told["batches"] == [MAX_ROWS, 1]

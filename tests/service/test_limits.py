@@ -258,7 +258,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
     found = {name: (bundle, read_manifest(bundle))}
     models = Models(found, name, lambda _: Classifier(model.bundle, Busy()))
     with (
-        running(create_app(Settings(deadline_s=1), models)) as url,
+        running(create_app(Settings(deadline_s=1, threads=1), models)) as url,
         httpx.Client(base_url=url, timeout=30) as client,
         ThreadPoolExecutor(4) as pool,
     ):

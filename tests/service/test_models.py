@@ -195,7 +195,10 @@ def test_a_bad_bundle_that_is_not_loaded_at_start_is_unavailable_and_the_others_
 
 def test_the_list_says_what_is_loaded(two):
     models = load_models(Settings(models=two))
-    with running(create_app(Settings(), models)) as url, httpx.Client(base_url=url) as client:
+    with (
+        running(create_app(Settings(), models)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
 
         def loaded() -> dict[str, bool]:
             return {each["name"]: each["loaded"] for each in client.get("/models").json()["models"]}
