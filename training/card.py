@@ -31,7 +31,7 @@ $protocol.
 $seed_rows
 `$command` makes these figures again, within what seeds and processors change. Every one of them is
 computed from `$predictions`, one row a clip, and a test computes them again. The epoch of each network
-and the temperature of each run were chosen on its validation speakers, never on its test speakers.
+and the temperature of each run were chosen on its validation clips, never on its test speakers.
 
 ![Recall of each emotion](recall.png)
 ![Confusion matrix](confusion_matrix.png)

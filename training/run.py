@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import history, member, metrics, predictions
-from training.calibrate import fit_temperature, softmax
+from training.calibrate import HEARD, fit_temperature, softmax
 from training.crossval import TEST, VALIDATION, command
 from training.dataset import Dataset, evaluation_set
 from training.evaluate import evaluate
@@ -26,8 +26,8 @@ BUNDLE: Final = "bundle"
 def assemble(run: Run, report: Report = lambda _: None) -> None:
     """Average the members, calibrate, export, predict both sides that were held out, and report.
 
-    The temperature is fitted on the validation clips. The predictions are those of the exported
-    bundle, not of the networks that it was made from.
+    The temperature is fitted on the validation clips (see `fit_temperature`). The predictions are
+    those of the exported bundle, not of the networks that it was made from.
 
     Raises:
         UndertoneError: a member is missing, or recordings, recipe or export are at fault.
@@ -43,7 +43,8 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
     model = average([keras.saving.load_model(m.folder / member.MODEL) for m in run.members])
     model.save(run.folder / member.MODEL)
     raw = logits(model, validation.plain)
-    temperature = fit_temperature(raw, validation.truth)
+    heard = split.validates_on_heard
+    temperature = fit_temperature(raw, validation.truth, heard=heard)
     calibrated = softmax(raw, temperature)
     bundle = write_bundle(
         run.folder / BUNDLE,
@@ -55,7 +56,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
             temperature=temperature,
             ece_before=metrics.ece(validation.truth, softmax(raw)),
             ece_after=metrics.ece(validation.truth, calibrated),
-            fitted_on=f"the validation clips of fold {run.fold}",
+            fitted_on=f"the validation clips of fold {run.fold}{HEARD if heard else ''}",
         ),
         revision=code,
     )

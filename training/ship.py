@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from training import crossval, metrics, predictions
-from training.calibrate import fit_temperature, softmax, uncalibrated
+from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.clip import Clip
 from training.crossval import EVIDENCE, Crossval, run_folder, train_member
@@ -45,7 +45,8 @@ def ship(
     The model of the first fold is kept, too, so that anybody can check that service and training agree.
 
     Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
-    temperature is fitted on the validation logits of all runs, pooled over folds and seeds.
+    temperature is fitted on the validation logits of all runs, pooled over folds and seeds (see
+    `fit_temperature`).
 
     Raises:
         RunError: the cross-validation below ``out`` is not finished.
@@ -74,13 +75,14 @@ def ship(
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     extract_all(clips, recipe, final.features, jobs=jobs, console=console)
     do_all(final.members, train_member, jobs, console)
+    first_split = unseen.protocol.split(unseen.protocol.folds[0], seed)
     bundle = write_bundle(
         models / recipe.model,
         average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
         description=recipe.description,
-        calibration=calibrate(unseen.validation),
+        calibration=calibrate(unseen.validation, heard=first_split.validates_on_heard),
         metrics={each.protocol.name: each.metrics for each in evidence.values()},
         revision=code_of(final),
     )
@@ -100,7 +102,7 @@ def chosen_epochs(evidence: Crossval, seed: int) -> int:
     return round(statistics.median(chosen))
 
 
-def calibrate(validation: Predictions) -> Calibration:
+def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
     """The temperature for pooled validation predictions, and what it does to their ECE."""
     logits = np.log(
         np.maximum(
@@ -108,12 +110,12 @@ def calibrate(validation: Predictions) -> Calibration:
             np.finfo(np.float64).tiny,
         )
     )
-    temperature = fit_temperature(logits, validation.truth)
+    temperature = fit_temperature(logits, validation.truth, heard=heard)
     return Calibration(
         temperature=temperature,
         ece_before=metrics.ece(validation.truth, softmax(logits)),
         ece_after=metrics.ece(validation.truth, softmax(logits, temperature)),
-        fitted_on="validation logits, pooled over folds and seeds",
+        fitted_on=f"validation logits, pooled over folds and seeds{HEARD if heard else ''}",
     )
 
 

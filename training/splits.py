@@ -33,6 +33,12 @@ class Split:
     validation: tuple[Clip, ...]
     test: tuple[Clip, ...]
 
+    @property
+    def validates_on_heard(self) -> bool:
+        """Whether somebody speaks in validation whom training has heard."""
+        heard = {clip.speaker for clip in self.train}
+        return any(clip.speaker in heard for clip in self.validation)
+
 
 def emobox(clips: Sequence[Clip], fold: int) -> Split:
     """Fold 1 to 6 of RAVDESS: test on its actors, validate on those of the next, train on the rest.

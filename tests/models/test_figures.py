@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from training import predictions, ship
+from training.calibrate import HEARD
 from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
 from training.evaluate import evaluate
 from training.splits import EMOBOX
@@ -42,7 +43,8 @@ def test_every_metric_is_recomputed(bundle):
 
 @each_bundle
 def test_the_calibration_is_recomputed(bundle):
-    again = ship.calibrate(read(bundle, VALIDATION))
+    heard = HEARD in bundle.manifest.calibration.fitted_on
+    again = ship.calibrate(read(bundle, VALIDATION), heard=heard)
     assert_same(again.model_dump(), bundle.manifest.calibration.model_dump())
 
 

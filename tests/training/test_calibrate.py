@@ -37,3 +37,12 @@ def test_calibration_is_undone(seed, temperature):
 
 def test_large_logits_do_not_overflow():
     assert np.isfinite(softmax(np.array([[1e4, 0.0]], dtype=np.float32))).all()
+
+
+def test_confidence_on_heard_speakers_is_never_raised():
+    logits = np.eye(3)[[0, 1, 2]] * 2.0
+    truth = np.array([0, 1, 2])
+    assert fit_temperature(logits, truth) == pytest.approx(BOUNDS[0], rel=0.01)
+    assert fit_temperature(logits, truth, heard=True) == pytest.approx(1, rel=0.01)
+    wrong = np.array([1, 2, 0])
+    assert fit_temperature(logits, wrong, heard=True) == fit_temperature(logits, wrong)

@@ -100,3 +100,8 @@ def test_no_recording_of_a_real_fold_stands_on_two_sides(recordings, hashes, fol
 def hashes(recordings):
     """What every recording sounds like, to the last bit."""
     return {clip.path: audio_hash(clip.path) for clip in corpora.read("ravdess", recordings)}
+
+
+def test_it_is_told_whether_validation_speakers_were_heard(clips):
+    assert random(clips, seed=0).validates_on_heard
+    assert not emobox(clips, 1).validates_on_heard
