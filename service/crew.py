@@ -2,7 +2,8 @@
 
 Sound is prepared in the order in which it comes, and the network runs when a thread has nothing to
 prepare, or when enough waits for it: on processors that are busy, a small batch now is dear, and whoever
-waits for it is served sooner by a larger one. Where a thread is free, nothing waits.
+waits for it is served sooner by a larger one. Where a thread is free, nothing waits; and no batch, however
+small, is overtaken by more than `PATIENCE` jobs.
 """
 
 import asyncio
@@ -11,7 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, Protocol, TypeVar, TypeVarTuple, Unpack
+
+import anyio
+
+PATIENCE: Final = 16
+"""Jobs that are begun while less than a full batch waits; then it goes first."""
+
+JOIN_S: Final = 0.5
+"""How long the threads are waited for at the end: one in the middle of TensorFlow must not be cut off."""
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -41,6 +50,8 @@ class Crew:
         """Start ``size`` threads for the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._free = size
+        self._overtaken = 0
+        self._closed = False
         self._jobs: deque[_Errand] = deque()
         self._desks: deque[Desk] = deque()
         self._orders: SimpleQueue[Job | None] = SimpleQueue()
@@ -53,11 +64,30 @@ class Crew:
     async def do(
         self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
     ) -> Result:
-        """What ``work`` returns, done in a thread; cancel to withdraw what no thread has begun."""
-        answer: asyncio.Future[Result] = self._loop.create_future()
-        self._jobs.append(_Errand(partial(work, *arguments), answer))
+        """What ``work`` returns, done in a thread.
+
+        Cancelled, it withdraws what no thread has begun. What one has begun is waited for: until then
+        it takes memory and a processor, for which whoever asked stays accountable.
+        """
+        if self._closed:
+            raise RuntimeError("the crew is gone")
+        errand = _Errand(partial(work, *arguments), self._loop.create_future())
+        self._jobs.append(errand)
         self.hand_out()
-        return await answer
+        try:
+            result: Result = await asyncio.shield(errand.answer)
+            return result
+        except asyncio.CancelledError:
+            if errand.begun:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait([errand.answer])
+            elif errand in self._jobs:
+                self._jobs.remove(errand)
+            raise
+        finally:
+            # An error holds this frame by its traceback, and the answer holds the error: a refused
+            # upload would stay until the next collection of garbage.
+            del errand, work, arguments
 
     def serve(self, desk: Desk) -> None:
         """Take batches from ``desk`` from now on; it calls `hand_out` when something waits there."""
@@ -71,25 +101,36 @@ class Crew:
 
     def close(self) -> None:
         """Withdraw what waits, and end the threads as soon as they are done."""
+        self._closed = True
         for errand in self._jobs:
             errand.answer.cancel()
         self._jobs.clear()
         for _ in self._threads:
             self._orders.put(None)
+        for thread in self._threads:
+            thread.join(JOIN_S)
 
     def _next(self) -> Job | None:
-        if batch := self._batch(full=True):
+        if self._overtaken >= PATIENCE or not self._jobs:
+            self._overtaken = 0
+            if batch := self._batch(full=False):
+                return batch
+        elif batch := self._batch(full=True):
+            self._overtaken = 0
             return batch
         while self._jobs:
             errand = self._jobs.popleft()
             if not errand.answer.done():
+                errand.begun = True
+                self._overtaken += 1
                 return errand
         return self._batch(full=False)
 
     def _batch(self, *, full: bool) -> Job | None:
         for desk in self._desks:
             if batch := desk.take(full=full):
-                self._desks.rotate(-1)  # the others come first the next time
+                self._desks.remove(desk)
+                self._desks.append(desk)  # the others come first the next time
                 return batch
         return None
 
@@ -109,8 +150,10 @@ class Crew:
 
     def _finish(self, job: Job, result: object, error: BaseException | None) -> None:
         self._free += 1
-        job.finish(result, error)
-        self.hand_out()
+        try:
+            job.finish(result, error)
+        finally:
+            self.hand_out()
 
 
 class _Errand:
@@ -119,11 +162,14 @@ class _Errand:
     def __init__(self, work: Callable[[], object], answer: asyncio.Future[Any]) -> None:
         self.compute = work
         self.answer = answer
+        self.begun = False
 
     def finish(self, result: object, error: BaseException | None) -> None:
         if self.answer.done():
             return
-        if error:
+        if isinstance(error, StopIteration):  # which a future does not take
+            self.answer.set_exception(RuntimeError("a job raised StopIteration"))
+        elif error:
             self.answer.set_exception(error)
         else:
             self.answer.set_result(result)

@@ -142,7 +142,7 @@ def load_models(settings: Settings) -> Models:
     found = find_models(settings)
     default = choose(settings.default_model, found)
     _require_pinned(settings, found[default])
-    threads = settings.threads or (settings.decoders if settings.workers > 1 else None)
+    threads = settings.threads or (settings.crew if settings.workers > 1 else None)
     models = Models(found, default, lambda path: load(path, threads=threads))
     models.load(*([default] if settings.preload == "default" else sorted(found)))
     for name, (_, manifest) in found.items():

@@ -24,7 +24,7 @@ from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
 
 LONG: Final = 1024 * 1024
-"""Bytes of an upload that takes long to decode; one decoder is kept from these, where there are two."""
+"""Bytes of an upload that takes long to decode; one thread is kept from these, where there are two."""
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -46,8 +46,8 @@ class Serving:
         self.models = models
         self.limits = settings.limits
         self.patience_s = settings.upload_timeout_s
-        self._crew = Crew(settings.decoders)
-        self._long = anyio.CapacityLimiter(max(1, settings.decoders - 1))
+        self._crew = Crew(settings.crew)
+        self._long = anyio.CapacityLimiter(max(1, settings.crew - 1))
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
 
@@ -74,9 +74,9 @@ class Serving:
         """
         started = time.perf_counter()
         spec, is_long = classifier.spec, len(upload) > LONG
-        if split:  # the file is read twice
-            upload = Upload(await self.in_thread(upload.audio))
         async with self._long if is_long else nullcontext():
+            if split:  # the file is read twice
+                upload = Upload(await self.in_thread(upload.audio))
             heard = await self.in_thread(_decode_and_begin, upload, spec, self.limits, segments)
         prediction = await self._go_on(heard, classifier, started)
         if not split:

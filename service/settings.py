@@ -161,8 +161,8 @@ class Settings(BaseSettings):
         return Limits(max_bytes=self.max_upload_bytes, max_duration_s=self.max_duration_s)
 
     @property
-    def decoders(self) -> int:
-        """How many uploads are decoded at the same time."""
+    def crew(self) -> int:
+        """How many threads compute."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
 
 

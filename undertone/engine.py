@@ -82,11 +82,17 @@ class Engine:
             if size not in self._ready:
                 tensorflow = self._tensorflow
                 shape = tensorflow.TensorSpec((size, *self._shape), tensorflow.float32)
-                function = tensorflow.function(self._graph, jit_compile=size == 1)
-                concrete = function.get_concrete_function(shape)
-                concrete(tensorflow.zeros(shape.shape))  # the first call compiles
-                self._ready[size] = concrete
+                try:
+                    self._ready[size] = self._traced(shape, compiled=size == 1)
+                except tensorflow.errors.OpError:  # an operation that XLA does not know
+                    self._ready[size] = self._traced(shape, compiled=False)
             return self._ready[size]
+
+    def _traced(self, shape: Any, *, compiled: bool) -> Any:
+        function = self._tensorflow.function(self._graph, jit_compile=compiled)
+        concrete = function.get_concrete_function(shape)
+        concrete(self._tensorflow.zeros(shape.shape))  # the first call compiles
+        return concrete
 
 
 def batch_size(n: int) -> int:

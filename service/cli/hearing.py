@@ -121,7 +121,7 @@ def _load(model: str | None, models: Path | None) -> tuple["Classifier", int]:
     with failing_in_one_line(), Console(stderr=True).status("loading the model"):
         from service.models import load_one
 
-        return load_one(settings, model), settings.decoders
+        return load_one(settings, model), settings.crew
 
 
 def _listen(

@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from service.crew import Crew
+from service.crew import PATIENCE, Crew
 
 
 class Desk:
@@ -133,6 +133,121 @@ def test_one_that_is_withdrawn_while_it_is_done_hurts_no_other():
         open_.set()
         assert await crew.do(int) == 0
         crew.close()
+
+    asyncio.run(main())
+
+
+def test_a_batch_is_overtaken_by_so_many_jobs_and_no_more():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew = Crew(1)
+        crew.serve(Desk(0, 4, log))
+        ended = asyncio.Event()
+
+        async def again() -> None:
+            while not ended.is_set():
+                await crew.do(log.append, "job")
+
+        tasks = [asyncio.create_task(again()) for _ in range(8)]
+        while len(log) < 8:
+            await asyncio.sleep(0)
+        crew._desks[0].n_waiting = 1
+        before = len(log)
+        while "batch" not in log:
+            assert len(log) < before + 100
+            await asyncio.sleep(0)
+        assert log.index("batch") - before <= 2 * PATIENCE
+        ended.set()
+        await asyncio.gather(*tasks)
+        crew.close()
+
+    asyncio.run(main())
+
+
+def test_whoever_gives_up_waits_for_what_has_begun():
+    async def main() -> None:
+        crew, begun, open_ = Crew(1), threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            open_.wait(30)
+
+        first = asyncio.create_task(crew.do(work))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        assert not first.done()
+        open_.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        crew.close()
+
+    asyncio.run(main())
+
+
+def test_nothing_of_a_job_that_is_withdrawn_is_kept():
+    class Upload:
+        pass
+
+    async def main() -> None:
+        crew, open_, upload = Crew(1), threading.Event(), Upload()
+        first = asyncio.create_task(crew.do(open_.wait, 30))
+        await asyncio.sleep(0)
+        gone = weakref.ref(upload)
+        second = asyncio.create_task(crew.do(id, upload))
+        del upload
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        del second
+        gc.collect()
+        assert gone() is None
+        open_.set()
+        await first
+        crew.close()
+
+    asyncio.run(main())
+
+
+def test_nothing_of_a_job_that_fails_is_kept_even_without_a_collection():
+    class Upload:
+        pass
+
+    def refuse(_: Upload) -> None:
+        raise ValueError
+
+    async def ask(crew: Crew) -> weakref.ref:
+        upload = Upload()
+        with pytest.raises(ValueError, match=r"^$"):
+            await crew.do(refuse, upload)
+        return weakref.ref(upload)
+
+    async def main() -> None:
+        crew = Crew(1)
+        gone = await ask(crew)
+        for _ in range(100):
+            if gone() is None:
+                break
+            await asyncio.sleep(0.01)
+        assert gone() is None
+        crew.close()
+
+    gc.disable()
+    try:
+        asyncio.run(main())
+    finally:
+        gc.enable()
+
+
+def test_it_takes_nothing_once_it_is_closed():
+    async def main() -> None:
+        crew = Crew(1)
+        crew.close()
+        with pytest.raises(RuntimeError, match="gone"):
+            await crew.do(int)
 
     asyncio.run(main())
 

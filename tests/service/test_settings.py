@@ -26,7 +26,7 @@ def test_the_defaults_serve_the_models_of_this_repository(monkeypatch):
     settings = Settings()
     assert settings.models == Path(__file__).resolve().parents[2] / "models"
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
-    assert settings.decoders >= 1
+    assert settings.crew >= 1
 
 
 def test_an_argument_beats_the_environment(monkeypatch):
