@@ -11,6 +11,9 @@ RECIPE ?= ravdess-conv-blstm
 SERVE := $(VENV)/.serve
 DEVELOP := $(VENV)/.develop
 
+# What `make bench` compares the service with has pins of its own.
+RIVALS := .rivals/.installed
+
 .PHONY: help serve test check format bench train sbom soak docs docs-serve lock clean
 
 help: ## this list
@@ -38,8 +41,12 @@ train: $(DEVELOP) ## cross-validate RECIPE with two seeds, then train and export
 	$(BIN)/undertone-train crossval $(RECIPE) --seed 0 --seed 1
 	$(BIN)/undertone-train fit $(RECIPE)
 
-bench: $(DEVELOP) ## measure side by side; writes benchmarks/results/
+bench: $(DEVELOP) $(RIVALS) ## measure side by side, for half an hour; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.length
+	$(BIN)/python -m benchmarks.page
 
 sbom: $(DEVELOP) ## list all that the service consists of, as CycloneDX; writes sbom.json
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
@@ -59,11 +66,13 @@ lock: $(UV) ## compile the requirement files again, with the newest versions tha
 		--extra training --extra listen --extra docs --extra dev --extra build pyproject.toml -o requirements/dev.txt
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 \
 		-c requirements/dev.txt pyproject.toml -o requirements/service.txt
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 \
+		--extra rivals pyproject.toml -o requirements/rivals.txt
 	printf 'editables\nhatchling\n' | $(UV) pip compile -q --universal --generate-hashes \
 		--python-version 3.11 -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .uv site .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .rivals .uv site .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -84,3 +93,8 @@ $(DEVELOP): requirements/dev.txt pyproject.toml | $(BIN)/python
 		-r requirements/dev.txt
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@ $(SERVE)
+
+$(RIVALS): requirements/rivals.txt | $(UV)
+	$(UV) venv --quiet --python $(PYTHON) .rivals
+	$(UV) pip install --python .rivals/bin/python --require-hashes -r requirements/rivals.txt
+	touch $@

@@ -52,9 +52,9 @@ def predict_request(data: bytes) -> bytes:
 
 def form_request(data: bytes) -> bytes:
     """``POST /predict`` of a WAV file as the field ``file`` of a form, as curl and browsers send it."""
-    boundary = b"a-boundary-that-no-clip-holds"
+    boundary = b"------------------------d74496d66958873e"
     body = (
-        b"--%b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"clip.wav\"\r\n"
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="clip.wav"\r\n'
         b"Content-Type: audio/wav\r\n\r\n%b\r\n--%b--\r\n" % (boundary, data, boundary)
     )
     return (

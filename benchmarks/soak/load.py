@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from http.client import HTTPConnection
 from typing import Any, Final
 
-from benchmarks.soak.client import CLIP, Answer, Client, closed_loop, open_loop, predict_request
 from benchmarks.soak.process import resident_mb, serving
+from benchmarks.traffic import CLIP, Answer, Client, closed_loop, open_loop, predict_request
 
 SECONDS: Final = float(os.environ.get("SECONDS", "300"))
 SATURATION_S: Final = min(20.0, SECONDS)

@@ -9,8 +9,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
 
-from benchmarks.soak.client import LOST, Answer, until_gone
 from benchmarks.soak.process import Process, serving, wait_for
+from benchmarks.traffic import LOST, Answer, until_gone
 
 TRIALS: Final = int(os.environ.get("TRIALS", "20"))
 CLIENTS: Final = 16
@@ -43,7 +43,7 @@ def _sigterm(pool: ProcessPoolExecutor) -> Counter[str]:
     """Let clients ask for two seconds, say that it is over, and count what they got.
 
     A request is lost if the client had no answer to it. One that the client could not even begin on a
-    connection (`client.REFUSED`) is not: nobody had accepted it.
+    connection (`REFUSED`) is not: nobody had accepted it.
     """
     with serving(max_requests=8, max_waiting=4) as process:
         load = pool.submit(run_until_gone, process.port)

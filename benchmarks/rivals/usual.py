@@ -1,0 +1,51 @@
+"""The usual way: FastAPI, `librosa.load`, a librosa call for each step, and `model.predict`.
+
+``uvicorn benchmarks.rivals.usual:app``
+"""
+
+import json
+
+import keras
+import librosa
+import numpy as np
+from fastapi import FastAPI, UploadFile
+
+from benchmarks.rivals.answer import MODEL, answer
+
+manifest = json.loads((MODEL / "manifest.json").read_text())
+spec, signature = manifest["spec"], manifest["signature"]
+stft, (trim, level), (log_mel,) = spec["stft"], spec["preprocess"], spec["features"]
+
+inputs = keras.Input(shape=(None, log_mel["n_mels"]))
+layer = keras.layers.TFSMLayer(MODEL / "saved_model", call_endpoint=signature["name"])
+model = keras.Model(inputs, layer(inputs)[signature["output"]])
+
+app = FastAPI()
+
+
+@app.post("/predict")
+def predict(file: UploadFile) -> dict:
+    """The emotion in a recording."""
+    samples, sr = librosa.load(file.file, sr=spec["sr"])
+    samples, _ = librosa.effects.trim(
+        samples,
+        top_db=trim["top_db"],
+        frame_length=trim["frame_length"],
+        hop_length=trim["hop_length"],
+    )
+    rms = np.sqrt(np.mean(samples**2))
+    samples = samples * 10 ** (level["target_db"] / 20) / rms
+    size = int(spec["duration_s"] * sr)
+    start = max(0, (len(samples) - size) // 2)
+    samples = librosa.util.pad_center(samples[start : start + size], size=size)
+    mel = librosa.feature.melspectrogram(
+        y=samples,
+        sr=sr,
+        n_fft=stft["n_fft"],
+        win_length=stft["win_length"],
+        hop_length=stft["hop_length"],
+        n_mels=log_mel["n_mels"],
+    )
+    features = librosa.power_to_db(mel, top_db=log_mel["top_db"]).T[np.newaxis]
+    probabilities = model.predict(features, verbose=0)[0]
+    return answer(probabilities, manifest["emotions"])
