@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -262,9 +263,14 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
         httpx.Client(base_url=url, timeout=30) as client,
         ThreadPoolExecutor(4) as pool,
     ):
-        sent = [
-            pool.submit(client.post, "/predict", content=hum_wav(), headers=WAV) for _ in "1234"
-        ]
+
+        def send():
+            return pool.submit(client.post, "/predict", content=hum_wav(), headers=WAV)
+
+        sent = [send()]
+        while not asked:  # the only thread is busy with it before the others come
+            time.sleep(0.01)
+        sent += [send() for _ in "234"]
         assert [each.result().status_code for each in sent] == [504] * 4
         answering.set()
         again = client.post("/predict", content=hum_wav(), headers=WAV)
