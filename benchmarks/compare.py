@@ -10,7 +10,6 @@ is no service but the limit: the same arithmetic in plain processes, fed by the 
 import argparse
 import asyncio
 import json
-import math
 import multiprocessing
 import os
 import socket
@@ -27,14 +26,13 @@ from typing import Any, Final
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 import undertone
 from benchmarks import tree
 from benchmarks.serving import machine
-from benchmarks.traffic import CLIP, Answer, Client, closed_loop, form_request, open_loop
+from benchmarks.traffic import CLIP, Answer, Client, at, closed_loop, form_request, open_loop
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MODEL: Final = ROOT / "models" / "undertone-ravdess"
@@ -208,19 +206,14 @@ def check(
     contender: Contender, port: int, clips: Sequence[bytes], expected: list[dict[str, float]]
 ) -> None:
     """Leave it if it does not answer what the library does."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        for clip, scores in zip(clips, expected, strict=True):
-            request = form_request(clip) if contender.name == "the limit" else None
-            reply = client.post("/predict", files={"file": clip}) if not request else None
-            found = reply.json() if reply else asyncio.run(raw(port, request or b""))
-            worst = max(
-                abs(each["score"] - scores[each["label"]]) for each in found["probabilities"]
-            )
-            if worst > TOLERANCE:
-                sys.exit(f"{contender.name} is off by {worst:.3f}")
+    for clip, scores in zip(clips, expected, strict=True):
+        found = asyncio.run(reply(port, form_request(clip)))
+        worst = max(abs(each["score"] - scores[each["label"]]) for each in found["probabilities"])
+        if worst > TOLERANCE:
+            sys.exit(f"{contender.name} is off by {worst:.3f}")
 
 
-async def raw(port: int, request: bytes) -> Any:
+async def reply(port: int, request: bytes) -> Any:
     """The JSON that answers a request which is written as it is."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
@@ -299,11 +292,6 @@ def in_time(answers: Sequence[Answer], seconds: float) -> int:
     """How many were answered before the load ended: those that were under way then do not count."""
     end = min(each.at for each in answers) + seconds
     return sum(each.status == 200 and each.at + each.seconds <= end for each in answers)
-
-
-def at(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` of them do not exceed."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:

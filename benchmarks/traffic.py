@@ -5,6 +5,7 @@ again, and how long it took. Connections are kept and used again, as browsers an
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -174,3 +175,8 @@ async def until_gone(port: int, n_clients: int) -> list[Answer]:
         return answers
 
     return [*chain(*await asyncio.gather(*(one() for _ in range(n_clients))))]
+
+
+def at(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` of them do not exceed; 0 where there is none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else 0.0

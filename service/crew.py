@@ -111,20 +111,16 @@ class Crew:
             thread.join(JOIN_S)
 
     def _next(self) -> Job | None:
-        if self._overtaken >= PATIENCE or not self._jobs:
+        any_size = not self._jobs or self._overtaken >= PATIENCE
+        batch = self._batch(full=not any_size)
+        if batch or any_size:
             self._overtaken = 0
-            if batch := self._batch(full=False):
-                return batch
-        elif batch := self._batch(full=True):
-            self._overtaken = 0
+        if batch or not self._jobs:
             return batch
-        while self._jobs:
-            errand = self._jobs.popleft()
-            if not errand.answer.done():
-                errand.begun = True
-                self._overtaken += 1
-                return errand
-        return self._batch(full=False)
+        self._overtaken += 1
+        errand = self._jobs.popleft()
+        errand.begun = True
+        return errand
 
     def _batch(self, *, full: bool) -> Job | None:
         for desk in self._desks:

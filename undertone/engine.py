@@ -30,7 +30,7 @@ class Engine:
 
     For one row alone it is compiled by XLA, which fuses the many small steps of a recurrent network; for
     more, the kernels of the graph as it is are faster (``python -m benchmarks.engines``). Both give the
-    same to within 1e-6. Calls from several threads are safe; TensorFlow must not be forked after one
+    same to within 1e-5. Calls from several threads are safe; TensorFlow must not be forked after one
     was made.
     """
 

@@ -1,9 +1,9 @@
 """The limit: decode, features, inference and nothing else, in as many plain processes as processors.
 
-With a port, requests come over it from whoever makes the load, so that this takes its share: what they
-hold is found at a fixed place, nothing of HTTP is understood. Without one, the clips lie in memory.
+Requests come over a port from whoever makes the load, so that this takes its share: what they hold is
+found at a fixed place, nothing of HTTP is understood.
 
-``python -m benchmarks.rivals.limit PORT PROCESSES`` or ``… - PROCESSES SECONDS CLIP…``
+``python -m benchmarks.rivals.limit PORT PROCESSES``
 """
 
 import json
@@ -14,10 +14,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import selectors
 import socket
 import sys
-import time
 from collections.abc import Iterator
-from itertools import cycle, islice
-from pathlib import Path
+from itertools import cycle
 
 import numpy as np
 
@@ -30,22 +28,14 @@ HEAD = b"\r\n\r\n"
 
 
 def main() -> None:
-    """One process for each processor; where there is a port, one more, which deals out connections."""
-    where, processes, *rest = sys.argv[1:]
+    """One process for each processor, and one more, which deals out connections."""
+    port, processes = map(int, sys.argv[1:])
     # Forked before TensorFlow is imported, which must not be forked afterwards.
-    lines = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(int(processes))]
+    lines = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(processes)]
     for _, line in lines:
         if os.fork() == 0:
-            classifier = undertone.load(MODEL, threads=1)
-            if where != "-":
-                serve(classifier, line)
-            seconds, *clips = rest
-            print(json.dumps(loop(classifier, float(seconds), clips)), flush=True)
-            return
-    if where != "-":
-        deal([ours for ours, _ in lines], int(where))
-    for _ in lines:
-        os.wait()
+            serve(undertone.load(MODEL, threads=1), line)
+    deal([ours for ours, _ in lines], port)
 
 
 def deal(lines: list[socket.socket], port: int) -> None:
@@ -55,20 +45,6 @@ def deal(lines: list[socket.socket], port: int) -> None:
         connection, _ = listener.accept()
         socket.send_fds(line, [b"-"], [connection.fileno()])
         connection.close()
-
-
-def loop(classifier: Classifier, seconds: float, clips: list[str]) -> dict[str, float]:
-    """How many clips a second, and the processor time of each."""
-    following = cycle([Path(clip).read_bytes() for clip in clips])
-    hear(classifier, list(islice(following, BATCH)))
-    started, cpu, n_clips = time.perf_counter(), time.process_time(), 0
-    while time.perf_counter() - started < seconds:
-        hear(classifier, list(islice(following, BATCH)))
-        n_clips += BATCH
-    return {
-        "per_second": n_clips / (time.perf_counter() - started),
-        "cpu_ms": 1e3 * (time.process_time() - cpu) / n_clips,
-    }
 
 
 def hear(classifier: Classifier, clips: list[bytes]) -> list[bytes]:

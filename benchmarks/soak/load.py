@@ -5,7 +5,6 @@ shorter. What must not be raises; what depends on how busy the machine is otherw
 """
 
 import asyncio
-import math
 import multiprocessing
 import os
 import statistics
@@ -16,7 +15,7 @@ from http.client import HTTPConnection
 from typing import Any, Final
 
 from benchmarks.soak.process import resident_mb, serving
-from benchmarks.traffic import CLIP, Answer, Client, closed_loop, open_loop, predict_request
+from benchmarks.traffic import CLIP, Answer, Client, at, closed_loop, open_loop, predict_request
 
 SECONDS: Final = float(os.environ.get("SECONDS", "300"))
 SATURATION_S: Final = min(20.0, SECONDS)
@@ -83,25 +82,20 @@ def _found(answers: list[Answer], asked: list[float], memory: list[float]) -> di
         "seconds": SECONDS,
         "offered_per_second": round(len(answers) / SECONDS, 1),
         "statuses": {str(status): count for status, count in sorted(statuses.items())},
-        "accepted_ms": {"p50": _ms(_at(accepted, 0.5)), "p99": _ms(_at(accepted, 0.99))}
+        "accepted_ms": {"p50": _ms(at(accepted, 0.5)), "p99": _ms(at(accepted, 0.99))}
         | {"max": _ms(accepted[-1])},
-        "refused_ms": {"p50": _ms(_at(refused, 0.5)), "p99": _ms(_at(refused, 0.99))},
-        "healthz_ms": {"p50": _ms(_at(asked, 0.5)), "p99": _ms(_at(asked, 0.99))}
+        "refused_ms": {"p50": _ms(at(refused, 0.5)), "p99": _ms(at(refused, 0.99))},
+        "healthz_ms": {"p50": _ms(at(asked, 0.5)), "p99": _ms(at(asked, 0.99))}
         | {"max": _ms(max(asked))},
         "rss_mb": {
             "early": round(statistics.median(early)),
             "late": round(statistics.median(late)),
         },
         "held": {
-            f"/healthz p99 within {HEALTH_MS} ms": _at(asked, 0.99) <= HEALTH_MS / 1e3,
+            f"/healthz p99 within {HEALTH_MS} ms": at(asked, 0.99) <= HEALTH_MS / 1e3,
             "RSS flat (within 5 %)": abs(growth) <= 0.05,
         },
     }
-
-
-def _at(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)))] if ordered else 0.0
 
 
 def _ms(seconds: float) -> float:

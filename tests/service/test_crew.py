@@ -91,6 +91,8 @@ def test_what_a_job_raises_reaches_whoever_waits_for_it():
         crew = Crew(1)
         with pytest.raises(ZeroDivisionError):
             await crew.do(divmod, 1, 0)
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await crew.do(next, iter(()))
         assert await crew.do(divmod, 7, 2) == (3, 1)
         crew.close()
 
@@ -122,7 +124,8 @@ def test_a_batch_is_overtaken_by_so_many_jobs_and_no_more():
 
     async def main() -> None:
         crew = Crew(1)
-        crew.serve(Desk(0, 4, log))
+        desk = Desk(0, 4, log)
+        crew.serve(desk)
         ended = asyncio.Event()
 
         async def again() -> None:
@@ -132,7 +135,7 @@ def test_a_batch_is_overtaken_by_so_many_jobs_and_no_more():
         tasks = [asyncio.create_task(again()) for _ in range(8)]
         while len(log) < 8:
             await asyncio.sleep(0)
-        crew._desks[0].n_waiting = 1
+        desk.n_waiting = 1
         before = len(log)
         while "batch" not in log:
             assert len(log) < before + 100
@@ -271,21 +274,20 @@ def test_nothing_of_a_job_is_kept_until_the_next_one():
 
 def test_a_job_that_ends_after_its_event_loop_is_nobodys():
     begun, open_ = threading.Event(), threading.Event()
-    crews: list[Crew] = []
+    threads: list[threading.Thread] = []
 
     def work() -> None:
+        threads.append(threading.current_thread())
         begun.set()
         open_.wait(30)
 
     async def main() -> None:
-        crews.append(Crew(1))
-        task = asyncio.create_task(crews[0].do(work))
+        task = asyncio.create_task(Crew(1).do(work))
         while not begun.is_set():
             await asyncio.sleep(0.001)
         task.cancel()
 
     asyncio.run(main())
     open_.set()
-    (thread,) = crews[0]._threads
-    thread.join(30)
-    assert not thread.is_alive()
+    threads[0].join(30)
+    assert not threads[0].is_alive()

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import undertone
+from undertone.bundle import read_golden
 from undertone.engine import BATCH_SIZES, batch_size
 
 
@@ -33,7 +34,7 @@ def test_no_batch_is_less_than_three_quarters_full():
 
 def test_any_number_of_rows_is_answered_as_each_alone(exported):
     model = undertone.load(exported)
-    shape = model.engine._shape
+    shape = read_golden(model.bundle).features.shape[1:]
     rows = np.random.default_rng(0).standard_normal((21, *shape), np.float32)
     alone = np.concatenate([model.engine.infer(row[np.newaxis]) for row in rows])
     for n in (2, 3, 4, 5, 7, 8, 16, 21):
