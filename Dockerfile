@@ -59,6 +59,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     NUMBA_CACHE_DIR=/tmp/numba \
+    ORT_DISABLE_TELEMETRY=1 \
     UNDERTONE_HOST=0.0.0.0 \
     UNDERTONE_PORT=8000 \
     UNDERTONE_MODELS=/models

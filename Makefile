@@ -44,8 +44,11 @@ train: $(DEVELOP) ## cross-validate RECIPE with two seeds, then train and export
 bench: $(DEVELOP) $(RIVALS) ## measure side by side, for half an hour; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.turns
+	$(BIN)/python -m benchmarks.footprint
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.length
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.page
 
 sbom: $(DEVELOP) ## list all that the service consists of, as CycloneDX; writes sbom.json
@@ -95,6 +98,6 @@ $(DEVELOP): requirements/dev.txt pyproject.toml | $(BIN)/python
 	touch $@ $(SERVE)
 
 $(RIVALS): requirements/rivals.txt | $(UV)
-	$(UV) venv --quiet --python $(PYTHON) .rivals
+	$(UV) venv --quiet --clear --python $(PYTHON) .rivals
 	$(UV) pip install --python .rivals/bin/python --require-hashes -r requirements/rivals.txt
 	touch $@

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -53,16 +54,24 @@ class Contender:
     command: tuple[str, ...]
     """``{port}`` stands for where it is to listen."""
     variables: dict[str, str] = field(default_factory=dict)
+    in_detail: bool = False
+    """Whether its start, a lone request and more and more clients are measured, too."""
 
 
 CORES: Final = str(os.cpu_count())
 SERVE: Final = (sys.executable, "-c", "from service.cli import app; app()", "serve")
 CONTENDERS: Final = (
-    Contender("undertone", SERVE, {"UNDERTONE_PORT": "{port}"}),
+    Contender("undertone", SERVE, {"UNDERTONE_PORT": "{port}"}, in_detail=True),
     Contender(
         "undertone, a worker for each processor",
         SERVE,
         {"UNDERTONE_PORT": "{port}", "UNDERTONE_WORKERS": CORES},
+        in_detail=True,
+    ),
+    Contender(
+        "undertone, the same with a thread for each network",
+        SERVE,
+        {"UNDERTONE_PORT": "{port}", "UNDERTONE_WORKERS": CORES, "UNDERTONE_THREADS": "2"},
     ),
     Contender(
         "the usual way", (f"{RIVALS}/uvicorn", "benchmarks.rivals.usual:app", "--port", "{port}")
@@ -112,11 +121,13 @@ def main() -> None:
                 console.print(
                     {name: round(value, 2) for name, value in rounds[each.name][-1].items()}
                 )
-        by_clients = {}
+        by_clients, starts, lone = {}, {}, {}
         for each in chosen:
-            if each.command is not SERVE:
+            if not each.in_detail:
                 continue
+            starts[each.name] = [start(each, clips) for _ in range(arguments.rounds)]
             with served(each) as (port, _, _):
+                lone[each.name] = pool.submit(run_lone, port, clips).result()
                 by_clients[each.name] = against_clients(pool, port, clips)
     report = {
         "command": (
@@ -128,6 +139,8 @@ def main() -> None:
         "seconds": arguments.seconds,
         "arithmetic_ms": arithmetic(clips),
         "median": {name: medians(each) for name, each in rounds.items()},
+        "lone": lone,
+        "starts": {name: medians(each) for name, each in starts.items()},
         "by_clients": by_clients,
         "rounds": rounds,
     }
@@ -161,9 +174,54 @@ def arithmetic(clips: Sequence[bytes]) -> dict[str, float]:
     }
 
 
+def run_lone(port: int, clips: Sequence[bytes]) -> dict[str, float]:
+    """One request after the other: milliseconds by the client's clock, and of each step as replied."""
+    requests = [form_request(clip) for clip in clips]
+
+    async def ask() -> list[dict[str, float]]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        found = []
+        for request in requests * 8:
+            started = time.perf_counter()
+            writer.write(request)
+            body = await body_of_answer(reader)
+            wall = 1e3 * (time.perf_counter() - started)
+            found.append({"wall": wall, **json.loads(body)["timing_ms"]})
+        writer.close()
+        return found[len(requests) :]
+
+    return medians(asyncio.run(ask()))
+
+
+def start(contender: Contender, clips: Sequence[bytes]) -> dict[str, float]:
+    """Seconds until it is ready, then milliseconds of the first request and, as a median, of the next."""
+    with launched(contender) as (port, process):
+        began = time.perf_counter()
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.02)
+            if process.poll() is not None:
+                sys.exit(f"{contender.name} did not start")
+        ready_s = time.perf_counter() - began
+
+        async def ask() -> list[float]:
+            client = Client(port)
+            return [(await client.ask(form_request(clip))).seconds for clip in [clips[0], *clips]]
+
+        first, *others = asyncio.run(ask())
+    return {
+        "ready_s": ready_s,
+        "first_ms": 1e3 * first,
+        "median_ms": 1e3 * statistics.median(others),
+    }
+
+
 @contextmanager
-def served(contender: Contender) -> Iterator[tuple[int, int, float]]:
-    """The port at which it answers, its process, and how many seconds it took until it did."""
+def launched(contender: Contender) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """The port at which it will answer, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ours = {name for name in os.environ if name.startswith("UNDERTONE_")}
@@ -173,7 +231,6 @@ def served(contender: Contender) -> Iterator[tuple[int, int, float]]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         **{name: value.format(port=port) for name, value in contender.variables.items()},
     }
-    started = time.perf_counter()
     process = subprocess.Popen(
         [part.format(port=port) for part in contender.command],
         cwd=ROOT,
@@ -182,16 +239,24 @@ def served(contender: Contender) -> Iterator[tuple[int, int, float]]:
         stderr=subprocess.DEVNULL,
     )
     try:
+        yield port, process
+    finally:
+        tree.end(process.pid)
+
+
+@contextmanager
+def served(contender: Contender) -> Iterator[tuple[int, int, float]]:
+    """The port at which it answers, its process, and how many seconds it took until it did."""
+    with launched(contender) as (port, process):
+        began = time.perf_counter()
         request = form_request(CLIP.read_bytes())
         while asyncio.run(first_answer(port, request)) != 200:
             if process.poll() is not None:
                 sys.exit(f"{contender.name} did not start: {' '.join(contender.command)}")
-            if time.perf_counter() - started > 120:
+            if time.perf_counter() - began > 120:
                 sys.exit(f"{contender.name} does not answer")
             time.sleep(0.05)
-        yield port, process.pid, time.perf_counter() - started
-    finally:
-        tree.end(process.pid)
+        yield port, process.pid, time.perf_counter() - began
 
 
 async def first_answer(port: int, request: bytes) -> int:
@@ -217,11 +282,17 @@ async def reply(port: int, request: bytes) -> Any:
     """The JSON that answers a request which is written as it is."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    found = json.loads(await reader.readexactly(length))
+    found = json.loads(await body_of_answer(reader))
     writer.close()
     return found
+
+
+async def body_of_answer(reader: asyncio.StreamReader) -> bytes:
+    """What follows the head of an answer that says how long it is."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(
+        int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    )
 
 
 def measure(

@@ -1,8 +1,8 @@
 """What the network costs by how it is run: ``python -m benchmarks.engines``.
 
-The graph as it is and compiled by XLA, with one thread and two, with oneDNN and without, in batches of 1 to
-32; each setting in a process of its own, because TensorFlow reads it once. Writes
-``benchmarks/results/engines.json``.
+ONNX Runtime; TensorFlow with the graph as it is and compiled by XLA, with one thread and two, with oneDNN and
+without; in batches of 1 to 32. Each setting in a process of its own, because TensorFlow reads it once, and in
+several rounds, because machines are noisy. Writes ``benchmarks/results/engines.json``.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import tree
 from benchmarks.serving import machine
+from undertone.bundle import Bundle
+
+Prepare = Callable[[Any], Callable[[], Any]]
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models" / "undertone-ravdess"
 RESULTS = ROOT / "benchmarks" / "results" / "engines.json"
 SIZES = (1, 2, 4, 8, 16, 32)
+ROUNDS = 3
 SETTINGS = {
     f"{how}, {threads} thread{'s' * (threads > 1)}{'' if onednn else ', without oneDNN'}": (
         how,
@@ -34,6 +40,8 @@ SETTINGS = {
         onednn,
     )
     for how, threads, onednn in (
+        ("ONNX", 1, 1),
+        ("ONNX", 2, 1),
         ("graph", 1, 1),
         ("graph", 2, 1),
         ("XLA", 1, 1),
@@ -49,8 +57,9 @@ def main() -> None:
         print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
         return
     before = machine()
-    found = {}
-    for name, (how, threads, onednn) in track(SETTINGS.items(), description="settings"):
+    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in SETTINGS}
+    for name in track(list(SETTINGS) * ROUNDS, description="settings"):
+        how, threads, onednn = SETTINGS[name]
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.engines", how, str(threads)],
             env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": str(onednn)},
@@ -58,48 +67,88 @@ def main() -> None:
             capture_output=True,
             text=True,
         )
-        found[name] = json.loads(done.stdout)
-    table = Table("ms of processor time for a row in a batch of", *map(str, SIZES), "compiled in s")
-    for name, rows in found.items():
-        cells = [f"{row['cpu_ms']:.2f}" for row in rows]
-        table.add_row(name, *cells, f"{rows[0]['first_s']:.1f}")
+        rounds[name].append(json.loads(done.stdout))
+    found = {name: medians(each) for name, each in rounds.items()}
+    table = Table("ms of processor time for a row in a batch of", *map(str, SIZES), "ready s", "MB")
+    for name, each in found.items():
+        cells = [f"{row['cpu_ms']:.2f}" for row in each["rows"]]
+        table.add_row(name, *cells, f"{found[name]['ready_s']:.1f}", f"{found[name]['rss_mb']:.0f}")
     Console().print(table)
     report = {"command": "python -m benchmarks.engines", "machine": before, "settings": found}
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def measure(how: str, threads: int) -> list[dict[str, Any]]:
-    """A row for each batch size: wall and processor time for each clip, in ms, and of the first call."""
+def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of each figure, its median over the rounds."""
+    return {
+        "rows": [
+            {key: round(statistics.median(row[key] for row in rows), 3) for key in rows[0]}
+            for rows in zip(*(each["rows"] for each in rounds), strict=True)
+        ],
+        **{
+            key: round(statistics.median(each[key] for each in rounds), 2)
+            for key in ("ready_s", "rss_mb")
+        },
+    }
+
+
+def measure(how: str, threads: int) -> dict[str, Any]:
+    """Milliseconds for each row, by batch size; seconds from the import to the first answer; MB."""
     from undertone.bundle import open_bundle, read_golden
-    from undertone.engine import import_tensorflow
+
+    before = tree.rss_mb(os.getpid())
+    started = time.perf_counter()
+    bundle = open_bundle(MODEL)
+    clip = read_golden(bundle).features[:1]
+    prepare = onnx(bundle, threads) if how == "ONNX" else tensorflow(bundle, how, threads)
+    prepare(clip)()
+    ready_s, rss_mb = time.perf_counter() - started, tree.rss_mb(os.getpid()) - before
+    rows = [{"size": size, **cost(prepare(clip.repeat(size, axis=0)), size)} for size in SIZES]
+    return {"rows": rows, "ready_s": ready_s, "rss_mb": rss_mb}
+
+
+def onnx(bundle: Bundle, threads: int) -> Prepare:
+    """A call for some features, run by ONNX Runtime."""
+    from undertone.onnx_engine import onnxruntime  # which says nothing to its maker
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        bundle.network, options, providers=["CPUExecutionProvider"]
+    )
+    signature = bundle.manifest.signature
+    return lambda features: partial(session.run, [signature.output], {signature.input: features})
+
+
+def tensorflow(bundle: Bundle, how: str, threads: int) -> Prepare:
+    """A call for some features, run by TensorFlow: traced for their number, compiled if ``how`` is XLA."""
+    from undertone.saved_model import import_tensorflow
 
     tensorflow = import_tensorflow(threads)
-    bundle = open_bundle(MODEL)
     signature = bundle.manifest.signature
     loaded = tensorflow.saved_model.load(str(bundle.saved_model))
     call = loaded.signatures[signature.name]
 
-    def graph(features: Any) -> Any:
-        return call(**{signature.input: features})[signature.output]
+    def prepare(features: Any) -> Callable[[], Any]:
+        function = tensorflow.function(
+            lambda features: call(**{signature.input: features})[signature.output],
+            jit_compile=how == "XLA",
+        )
+        given = tensorflow.constant(features)
+        function(given)
+        prepare.loaded = loaded  # the function holds the variables weakly
+        return lambda: function(given).numpy()
 
-    clip = read_golden(bundle).features[:1]
-    rows = []
-    for size in SIZES:
-        features = tensorflow.constant(clip.repeat(size, axis=0))
-        function = tensorflow.function(graph, jit_compile=how == "XLA")
-        started = time.perf_counter()
-        function(features)
-        first_s = time.perf_counter() - started
-        rows.append({"size": size, "first_s": round(first_s, 2), **cost(function, features, size)})
-    return rows
+    return prepare
 
 
-def cost(function: Callable[[Any], Any], features: Any, size: int) -> dict[str, float]:
+def cost(call: Callable[[], Any], size: int) -> dict[str, float]:
     """The medians of some calls, for each row."""
     walls, cpus = [], []
+    call()
     for _ in range(max(10, 120 // size)):
         wall, cpu = time.perf_counter(), time.process_time()
-        function(features).numpy()
+        call()
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     return {

@@ -22,6 +22,10 @@ def written(text: str) -> str:
         ("ratios", ratios(_read("compare"))),
         ("clients", clients(_read("compare"))),
         ("engines", engines(_read("engines"))),
+        ("turns", turns(_read("turns"))),
+        ("growth", growth(_read("growth"))),
+        ("length", length(_read("length"))),
+        ("footprint", footprint(_read("footprint"))),
     ):
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
@@ -57,19 +61,30 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
         f"{one['per_second'] / medians['the usual way']['per_second']:.1f} times."
     )
     yield f"- {best / rivals:.2f} times the better of LitServe and BentoML."
-    yield f"- {best / medians['the limit']['per_second']:.2f} of the limit."
+    limit = medians["the limit"]
+    yield f"- {best / limit['per_second']:.2f} of the limit."
     yield (
-        f"- {many['cpu_s_per_1000'] - medians['the limit']['cpu_s_per_1000']:.1f} ms of processor time "
+        f"- {many['cpu_s_per_1000'] - limit['cpu_s_per_1000']:.1f} ms of processor time "
         "for a clip above the limit."
     )
     yield (
         f"- p99 at 60 % load: {one['p99_ms'] / one['p50_ms']:.1f} times p50 in one process, "
-        f"{many['p99_ms'] / many['p50_ms']:.1f} times with a worker for each processor."
+        f"{many['p99_ms'] / many['p50_ms']:.1f} times with a worker for each processor; of the limit, "
+        f"which does nothing but the arithmetic, it is {limit['p99_ms'] / limit['p50_ms']:.1f} times."
     )
+    lone = report["lone"]["undertone"]
+    parts = lone["decode"] + lone["features"] + lone["inference"]
     yield (
-        f"- A lone request takes {one['alone_ms']:.1f} ms by the client's clock; in the library, its "
-        f"decoding ({steps['decode']:.1f}), features ({steps['features']:.1f}) and inference "
-        f"({steps['inference']:.1f}) take {sum_ms:.1f} ms: {one['alone_ms'] / sum_ms:.2f} times."
+        f"- A lone request takes {lone['wall']:.1f} ms by the client's clock: {lone['wall'] / parts:.2f} "
+        f"times its decoding ({lone['decode']:.1f}), features ({lone['features']:.1f}) and inference "
+        f"({lone['inference']:.1f}). It is {lone['wall'] / sum_ms:.2f} times the {sum_ms:.1f} ms "
+        "that these take in the library, one clip after the other without pauses: processors that were idle "
+        "have forgotten everything."
+    )
+    start = report["starts"]["undertone"]
+    yield (
+        f"- Ready {start['ready_s']:.1f} s after the process was started; the first request then takes "
+        f"{start['first_ms']:.1f} ms, the median of the next {start['median_ms']:.1f} ms."
     )
 
 
@@ -86,12 +101,70 @@ def clients(report: dict[str, Any]) -> Iterator[str]:
 
 def engines(report: dict[str, Any]) -> Iterator[str]:
     """How the network is run."""
-    sizes = [row["size"] for row in next(iter(report["settings"].values()))]
-    yield f"| | {' | '.join(map(str, sizes))} | first call, s |"
-    yield "|---|" + "---:|" * (len(sizes) + 1)
-    for name, rows in report["settings"].items():
-        cells = " | ".join(f"{row['cpu_ms']:.2f}" for row in rows)
-        yield f"| {name} | {cells} | {rows[0]['first_s']:.1f} |"
+    settings = report["settings"]
+    sizes = [row["size"] for row in next(iter(settings.values()))["rows"]]
+    yield f"| | {' | '.join(map(str, sizes))} | ready, s | MB |"
+    yield "|---|" + "---:|" * (len(sizes) + 2)
+    for name, each in settings.items():
+        cells = " | ".join(f"{row['cpu_ms']:.2f}" for row in each["rows"])
+        yield f"| {name} | {cells} | {each['ready_s']:.1f} | {each['rss_mb']:.0f} |"
+
+
+def turns(report: dict[str, Any]) -> Iterator[str]:
+    """Where sound is prepared."""
+    yield "| sound is prepared | clips a second | CPU, ms a clip | the loop is late, p50 | p99, ms |"
+    yield "|---|---:|---:|---:|---:|"
+    for name, each in report["median"].items():
+        yield (
+            f"| {name} | {each['clips_a_second']:.0f} | {each['cpu_ms_a_clip']:.1f} | "
+            f"{each['loop_late_ms_p50']:.1f} | {each['loop_late_ms_p99']:.1f} |"
+        )
+
+
+def growth(report: dict[str, Any]) -> Iterator[str]:
+    """Twenty thousand requests."""
+    first, last = report["steps"][0], report["steps"][-1]
+    health = report["healthz_ms"]
+    yield (
+        f"- {report['idle_rss_mb']:.0f} MB before the first request, {first['rss_mb']:.0f} MB after "
+        f"{first['requests']}, {last['rss_mb']:.0f} MB after {last['requests']}: "
+        f"{report['growth_from_2000_to_20000']:+.1%} from the second to the third."
+    )
+    yield (
+        f"- `/healthz` meanwhile: {health['p50']:.0f} ms at the median, {health['p99']:.0f} ms at the 99th "
+        f"percentile, {health['max']:.0f} ms at worst."
+    )
+
+
+def length(report: dict[str, Any]) -> Iterator[str]:
+    """Ten minutes."""
+    rows = {
+        (row["sample_rate"], row["channels"], row["segments"]): row
+        for row in report["recordings"]
+        if row["seconds"] == 600
+    }
+    mono, stereo = rows[16_000, 1, True], rows[48_000, 2, True]
+    off = max(each["largest_deviation"] for each in report["linear_from_minute_2"].values())
+    yield (
+        f"- Ten minutes with `segments=true`: {mono['time_s']:.1f} s and {mono['rss_above_idle_mb']:.0f} MB "
+        f"above idle at 16 kHz, {stereo['rss_above_idle_mb']:.0f} MB as 48 kHz stereo "
+        f"({report['idle_rss_mb']:.0f} MB idle)."
+    )
+    yield (
+        f"- Processor time for a minute, from the second minute on, is within {off:.0%} of its mean."
+    )
+    yield (
+        "- A probability differs by at most "
+        f"{report['largest_difference_between_batch_sizes']:.0e} between batch sizes."
+    )
+
+
+def footprint(report: dict[str, Any]) -> Iterator[str]:
+    """Each model."""
+    yield "| model | MB | loaded in, s | a clip, ms |"
+    yield "|---|---:|---:|---:|"
+    for name, each in report["models"].items():
+        yield f"| `{name}` | {each['mb']:.0f} | {each['load_s']:.1f} | {each['clip_ms']:.1f} |"
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from service.observe import Observe
 from service.rates import Rates
 from service.serving import Serving
 from service.settings import Settings
+from service.shortcut import Shortcut
 
 SWITCH_S: Final = 0.0005
 """How long a thread that computes may hold the interpreter while the event loop wants it.
@@ -121,4 +122,4 @@ def _layers(settings: Settings, metrics: Metrics, drain: Drain) -> list[Middlewa
     if settings.keys:
         rates = Rates(settings.rate_per_minute) if settings.rate_per_minute else None
         layers.append(Middleware(Keys, keys=settings.keys, rates=rates))
-    return [*layers, Middleware(Gate, settings=settings, drain=drain)]
+    return [*layers, Middleware(Gate, settings=settings, drain=drain), Middleware(Shortcut)]

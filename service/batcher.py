@@ -1,9 +1,9 @@
 """A queue in front of one model, so that requests which meet there share a batch.
 
-It is work-conserving: where a processor is idle, nothing waits for company. A request that finds a
-thread free goes at once; those that arrive while all compute go together (see `service.crew`). It is
-fair: a batch is shared out evenly among those that wait, so a long recording never holds a short one up
-for more than the batches that are being computed when it comes, as long as fewer wait than one has rows.
+It is work-conserving: nothing waits for company. A request that finds a thread free goes at once; those
+that arrive while all compute go together (see `service.crew`). It is fair: a batch is shared out evenly
+among those that wait, so a long recording never holds a short one up for more than the batches that are
+being computed when it comes, as long as fewer wait than one has rows.
 """
 
 import asyncio
@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 
 from service.crew import Crew
 from service.errors import Overloaded
-from undertone.engine import BATCH_SIZES
+from undertone.engine import MAX_ROWS
 
 Rows = NDArray[np.float32]
-
-MAX_ROWS: Final = BATCH_SIZES[-1]
-"""Of a batch. As many go before further sound is prepared: more would make a row hardly cheaper."""
 
 MAX_WAITING: Final = 1024
 """Questions; every request and every stream puts one at a time, so others say no long before."""
@@ -111,7 +108,10 @@ class Batcher:
         question = _Question(features, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         self._crew.hand_out()
-        return await question.answer
+        try:
+            return await question.answer
+        finally:
+            del question, features  # an error holds this frame, and the answer holds the error
 
     def close(self) -> None:
         """Withdraw the questions that wait."""
@@ -119,10 +119,10 @@ class Batcher:
             question.answer.cancel()
         self._waiting.clear()
 
-    def take(self, *, full: bool) -> "_Batch | None":
-        """The next batch, if something waits: `MAX_ROWS` rows, where it has to be ``full``."""
+    def take(self) -> "_Batch | None":
+        """The next batch, of at most `MAX_ROWS` rows; None where nothing waits."""
         self._waiting = deque(each for each in self._waiting if not each.answer.done())
-        if not self._waiting or (full and sum(each.left for each in self._waiting) < MAX_ROWS):
+        if not self._waiting:
             return None
         shares = self._share_out()
         self._on_batch(sum(len(share.rows) for share in shares))
@@ -151,7 +151,10 @@ class _Batch:
     shares: list[_Share]
 
     def compute(self) -> Rows:
-        return self.infer(np.concatenate([share.rows for share in self.shares]))
+        try:
+            return self.infer(np.concatenate([share.rows for share in self.shares]))
+        finally:
+            del self  # as in `Batcher.infer`
 
     def finish(self, result: object, error: BaseException | None) -> None:
         start = 0

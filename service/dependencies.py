@@ -11,24 +11,30 @@ from service.metrics import Metrics
 from service.serving import Serving
 
 
-def _serving(request: Request) -> Serving:
+# Coroutines, because FastAPI hands anything else to a thread.
+async def serving_now(request: Request) -> Serving:
+    """The loaded models.
+
+    Raises:
+        NotReady: there are none.
+    """
     serving: Serving | None = request.app.state.serving
     if serving is None:
         raise NotReady("The service is starting or stopping. Try again in a moment.")
     return serving
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
 
-def _drain(request: Request) -> Drain:
+async def _drain(request: Request) -> Drain:
     drain: Drain = request.app.state.drain
     return drain
 
 
-ServingNow = Annotated[Serving, Depends(_serving)]
+ServingNow = Annotated[Serving, Depends(serving_now)]
 """The loaded models; a 503 where there are none."""
 
 DrainNow = Annotated[Drain, Depends(_drain)]

@@ -59,6 +59,8 @@ class ModelReply(Reply):
     """How well it does, by protocol."""
     calibration: Calibration
     """How its probabilities were made to mean what they say."""
+    abstention_threshold: float | None
+    """Below that score it warns of its own answer; none, where it never does."""
     licence: str
     """What its weights may be used for."""
     corpora: tuple[Corpus, ...]
@@ -77,6 +79,7 @@ class ModelReply(Reply):
             **manifest.model_dump(
                 include={
                     *("name", "version", "description", "emotions", "metrics", "calibration"),
+                    "abstention_threshold",
                     *("licence", "corpora", "parameters", "revision", "digest"),
                 }
             ),

@@ -1,6 +1,7 @@
 """What is turned away before it costs anything, and how long the rest may take."""
 
 import asyncio
+import math
 from typing import Final
 
 import anyio
@@ -74,20 +75,15 @@ class Gate:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, received, answered = self._settings, 0, False
-        patience = anyio.current_time() + settings.upload_timeout_s
-        at_work = False
+        complete, at_work = False, False
 
         async def timed_receive() -> Message:
-            nonlocal received, patience, at_work
-            if at_work:
+            nonlocal received, complete, at_work
+            if complete:
                 return await receive()  # which waits for the client to go away
-            with anyio.CancelScope(deadline=patience) as waiting:
-                message = await receive()
-            if waiting.cancelled_caught:
-                raise UploadStalled(
-                    f"The upload stood still, or fell behind {SLOWEST // 1024} KiB/s, "
-                    f"for {settings.upload_timeout_s:g} s."
-                )
+            if whole.deadline == math.inf:  # a model may have had to be loaded first
+                whole.deadline = anyio.current_time() + settings.upload_timeout_s
+            message = await receive()
             n_bytes = len(message.get("body", b""))
             received += n_bytes
             self._room -= n_bytes
@@ -96,11 +92,13 @@ class Gate:
             if self._room < 0:
                 raise self._overloaded()
             now = anyio.current_time()
-            patience = min(patience + n_bytes / SLOWEST, now + settings.upload_timeout_s)
             if message["type"] == "http.request" and not message.get("more_body"):
-                whole.deadline = now + settings.deadline_s
+                complete, whole.deadline = True, now + settings.deadline_s
                 await self._go_to_work()
                 at_work = True
+            else:
+                patience = whole.deadline + n_bytes / SLOWEST
+                whole.deadline = min(patience, now + settings.upload_timeout_s)
             return message
 
         async def noting_send(message: Message) -> None:
@@ -117,12 +115,8 @@ class Gate:
             if at_work:
                 self._work.release()
         if whole.cancelled_caught and not answered:
-            error = DeadlineExceeded(
-                f"There was no answer within {settings.deadline_s:g} s. "
-                "Try again when there is less to do, or send a shorter recording.",
-                allowed={"deadline_s": settings.deadline_s},
-            )
-            await refuse(error, scope, receive, send)
+            error = self._too_late() if complete else self._stalled()
+            await refuse(error, scope, receive, send, close=not complete)
 
     async def _go_to_work(self) -> None:
         if self._is_full():
@@ -183,6 +177,20 @@ class Gate:
             f"{settings.max_requests} requests are in work and {settings.max_waiting} wait, "
             "or what is being uploaded fills the memory. Try again in a moment.",
             allowed={"in_work": settings.max_requests, "waiting": settings.max_waiting},
+        )
+
+    def _stalled(self) -> UploadStalled:
+        return UploadStalled(
+            f"The upload stood still, or fell behind {SLOWEST // 1024} KiB/s, "
+            f"for {self._settings.upload_timeout_s:g} s."
+        )
+
+    def _too_late(self) -> DeadlineExceeded:
+        deadline_s = self._settings.deadline_s
+        return DeadlineExceeded(
+            f"There was no answer within {deadline_s:g} s. "
+            "Try again when there is less to do, or send a shorter recording.",
+            allowed={"deadline_s": deadline_s},
         )
 
     def _too_large(self, n_bytes: int) -> AudioTooLarge:

@@ -14,6 +14,9 @@ from undertone.prediction import Prediction, Segment, Timing
 BLOCK: Final = 2**15
 """Samples that are taken in at a time, on the event loop: about half a millisecond."""
 
+FEW: Final = 2
+"""Windows that are prepared on the event loop; who speaks as fast as people do completes one at a time."""
+
 AT_ONCE: Final = 16
 """Windows that are asked about at a time, where a client sends more than one."""
 
@@ -65,7 +68,9 @@ class Listening:
 
     async def _hear(self, questions: list[Question]) -> tuple[Segment, ...]:
         begun = time.perf_counter()
-        prepared = await self._serving.in_thread(self.ear.prepare, questions)
+        few = len(questions) <= FEW
+        do = self._serving.in_turn if few else self._serving.in_thread
+        prepared = await do(self.ear.prepare, questions)
         asked = time.perf_counter()
         answers = await self._serving.infer(self._classifier, prepared.features)
         self._features_s += asked - begun

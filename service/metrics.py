@@ -10,8 +10,6 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from undertone.engine import BATCH_SIZES
-
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -43,7 +41,7 @@ class Metrics:
             "undertone_batch_rows",
             "Windows of audio in a batch.",
             ["model"],
-            buckets=BATCH_SIZES,
+            buckets=(1, 2, 4, 8),
             registry=self.registry,
         )
         self.queue_length = Gauge(

@@ -142,8 +142,8 @@ def load_models(settings: Settings) -> Models:
     found = find_models(settings)
     default = choose(settings.default_model, found)
     _require_pinned(settings, found[default])
-    threads = settings.threads or (settings.crew if settings.workers > 1 else None)
-    models = Models(found, default, lambda path: load(path, threads=threads))
+    # As many batches run at once as there are threads for the network: each needs only one.
+    models = Models(found, default, lambda path: load(path, threads=1))
     models.load(*([default] if settings.preload == "default" else sorted(found)))
     for name, (_, manifest) in found.items():
         if isinstance(manifest, BundleError):

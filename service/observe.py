@@ -1,13 +1,13 @@
 """Around every request: its id, its line in the log, its place in the metrics, its safe headers."""
 
 import logging
+import random
 import re
 import time
-import uuid
 from contextlib import suppress
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
@@ -22,14 +22,15 @@ gives the connection up unless one of the two is."""
 _log = logging.getLogger("undertone.access")
 _OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-_HEADERS: Final = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(self)"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Of every answer that does not say otherwise itself."""
 
 
 class Observe:
@@ -45,7 +46,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         theirs = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = theirs if _OWN_ID.fullmatch(theirs) else uuid.uuid4().hex
+        request_id = theirs if _OWN_ID.fullmatch(theirs) else _new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
@@ -59,10 +60,13 @@ class Observe:
                 status = message.get("code", 1000) if status else 403
             elif message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.get("headers", ())
+                given = {name for name, _ in headers}
+                message["headers"] = [
+                    *headers,
+                    *(each for each in _HEADERS if each[0] not in given),
+                    (REQUEST_ID.encode(), request_id.encode()),
+                ]
             await send(message)
 
         started = time.perf_counter()
@@ -99,6 +103,11 @@ async def _fail_stream(request_id: str, send: Send, *, accepted: bool) -> None:
         if accepted:
             await send({"type": "websocket.send", "text": internal_error_message(request_id)})
         await send({"type": "websocket.close", "code": 1011})
+
+
+def _new_id() -> str:
+    """128 bits that nobody has to be unable to guess: asking the system for those takes 0.1 ms."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _route(scope: Scope) -> str:

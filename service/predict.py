@@ -12,6 +12,7 @@ from service.disconnect import unless_gone
 from service.errors import InvalidRequest
 from service.problems import responses
 from service.schemas import EXAMPLES, PredictionReply, Reply
+from service.serving import Serving
 from service.upload import FIELD, read_upload
 from undertone.classifier import Classifier
 
@@ -95,17 +96,34 @@ async def predict(
     PCM of 8, 16, 24 or 32 bits, float of 32 or 64, mu-law and A-law are read, at any common rate
     and with up to eight channels. Nothing of it is kept.
     """
+    body = await answer(
+        request, serving, model=model, top_k=top_k, segments=segments, split=channels == "split"
+    )
+    return Response(body, media_type="application/json")
+
+
+async def answer(
+    request: Request,
+    serving: Serving,
+    *,
+    model: str | None = None,
+    top_k: int | None = None,
+    segments: bool = False,
+    split: bool = False,
+) -> str:
+    """The reply to an upload, as JSON; the parameters are those of the route.
+
+    Raises:
+        UndertoneError: what the reply is to be instead.
+    """
     classifier = await serving.models.get(model)
     check_top_k(top_k, classifier)
     upload = await read_upload(request)
-    work = partial(
-        serving.predict, upload, classifier, segments=segments, split=channels == "split"
-    )
+    work = partial(serving.predict, upload, classifier, segments=segments, split=split)
     prediction = await unless_gone(request, work)
     reply = partial(PredictionReply.of, prediction, request.state.request_id, top_k)
     # Ten minutes of segments take 30 ms to write down: others must not wait for that.
-    body = await serving.in_thread(rendered, reply) if segments else rendered(reply)
-    return Response(body, media_type="application/json")
+    return await serving.in_thread(rendered, reply) if segments else rendered(reply)
 
 
 def rendered(reply: Callable[[], Reply]) -> str:

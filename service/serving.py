@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar, TypeVarTuple, Unpack
 
@@ -11,20 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.batcher import Batcher
-from service.crew import Crew
+from service.crew import ASIDE, Crew
 from service.metrics import Metrics
 from service.models import Models
 from service.settings import Settings
-from service.upload import Upload
+from service.upload import SHORT, Upload
 from undertone.audio import Audio, Limits, decode, decode_channels
 from undertone.classifier import Classifier
 from undertone.errors import UnusableAudio
 from undertone.plan import Plan, make_plan, prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
+from undertone.wav import parse
 
-LONG: Final = 1024 * 1024
-"""Bytes of an upload that takes long to decode; one thread is kept from these, where there are two."""
+SHORT_S: Final = 10.0
+"""Of a recording that is decoded in a few milliseconds, whatever its rate, and has one window."""
+
+LONG_S: Final = 60.0
+"""Of a recording that takes long to decode and to look through; one thread is kept from these."""
+
+Data = bytes | bytearray | memoryview
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -47,7 +53,7 @@ class Serving:
         self.limits = settings.limits
         self.patience_s = settings.upload_timeout_s
         self._crew = Crew(settings.crew)
-        self._long = anyio.CapacityLimiter(max(1, settings.crew - 1))
+        self._long = anyio.CapacityLimiter(ASIDE - 1)
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
 
@@ -73,16 +79,21 @@ class Serving:
             Overloaded: the queue of the model is full.
         """
         started = time.perf_counter()
-        spec, is_long = classifier.spec, len(upload) > LONG
-        async with self._long if is_long else nullcontext():
-            if split:  # the file is read twice
-                upload = Upload(await self.in_thread(upload.audio))
-            heard = await self.in_thread(_decode_and_begin, upload, spec, self.limits, segments)
+        spec, limits = classifier.spec, self.limits
+        if not split and (file := upload.at_once()) is not None:
+            heard = await self._heard(file, spec, segments)
+        else:
+            async with self._alone_if(len(upload) > SHORT):
+                if split:  # the file is read twice
+                    upload = Upload(await self.in_thread(upload.audio))
+                heard = await self.in_thread(
+                    lambda: _decode_and_begin(upload.audio(), spec, limits, segments)
+                )
         prediction = await self._go_on(heard, classifier, started)
         if not split:
             return prediction
-        async with self._long if is_long else nullcontext():
-            apart = await self.in_thread(decode_channels, upload.body, spec.sr, self.limits)
+        async with self._alone_if(len(upload) > SHORT):
+            apart = await self.in_thread(decode_channels, upload.body, spec.sr, limits)
         channels = [await self._channel(audio, classifier, segments) for audio in apart]
         total = 1e3 * (time.perf_counter() - started)
         return replace(
@@ -91,28 +102,37 @@ class Serving:
             timing_ms=replace(prediction.timing_ms, total=total),
         )
 
+    async def _heard(self, file: Data, spec: Spec, segments: bool) -> _Heard:
+        """A small file, made ready for the network: on the event loop, as far as it is short, too."""
+        limits = self.limits
+        info = parse(file, limits)
+        if info.duration_s > min(SHORT_S, spec.windows.clip_s) or segments:
+            async with self._alone_if(info.duration_s > LONG_S):
+                return await self.in_thread(_decode_and_begin, file, spec, limits, segments)
+        audio, decode_ms = await self.in_turn(_decode, file, spec, limits)
+        return await self.in_turn(_begin, audio, spec, segments, decode_ms)
+
     async def _channel(
         self, audio: Audio | UnusableAudio, classifier: Classifier, segments: bool
     ) -> Prediction | UnusableAudio:
         if isinstance(audio, UnusableAudio):
             return audio
         started = time.perf_counter()
-        heard = await self.in_thread(_begin, audio, classifier.spec, segments)
         try:
+            heard = await self.in_thread(_begin, audio, classifier.spec, segments)
             return await self._go_on(heard, classifier, started)
         except UnusableAudio as error:
             return error
 
     async def _go_on(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
         """Ask about one batch of windows after the other: a clip has one, ten minutes have many."""
+        audio, spec = heard.audio, classifier.spec
         features, features_ms, inference_ms = heard.features, heard.features_ms, 0.0
         answers = []
         for number, spans in enumerate(heard.plan.batches):
             begun = time.perf_counter()
             if number:
-                features = await self.in_thread(
-                    prepare, heard.audio.samples, spans, classifier.spec
-                )
+                features = await self.in_thread(prepare, audio.samples, spans, spec)
             asked = time.perf_counter()
             answers.append(await self.infer(classifier, features))
             features_ms += 1e3 * (asked - begun)
@@ -123,7 +143,11 @@ class Serving:
             inference=inference_ms,
             total=1e3 * (time.perf_counter() - started),
         )
-        return heard.plan.conclude(classifier.manifest, heard.audio, answers, timing)
+        return heard.plan.conclude(classifier.manifest, audio, answers, timing)
+
+    def _alone_if(self, long: bool) -> AbstractAsyncContextManager[None]:
+        """What is ``long`` waits until nothing else that is so is being done."""
+        return self._long if long else nullcontext()
 
     async def infer(
         self, classifier: Classifier, features: NDArray[np.float32]
@@ -141,7 +165,13 @@ class Serving:
         self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
     ) -> Result:
         """What ``work`` returns, done beside the event loop by the first thread that is free."""
-        return await self._crew.do(work, *arguments)
+        return await self._crew.do_aside(work, *arguments)
+
+    async def in_turn(
+        self, work: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments
+    ) -> Result:
+        """What ``work`` returns, done on the event loop: for a few milliseconds of it."""
+        return await self._crew.do_in_turn(work, *arguments)
 
     def _batcher(self, classifier: Classifier) -> Batcher:
         """The queue of a model, made when the model is first asked."""
@@ -164,16 +194,20 @@ class Serving:
         self._crew.close()
 
 
-def _decode_and_begin(upload: Upload, spec: Spec, limits: Limits, segments: bool) -> _Heard:
+def _decode(data: Data, spec: Spec, limits: Limits) -> tuple[Audio, float]:
+    """The sound, and how many milliseconds it took to read it."""
     started = time.perf_counter()
-    audio = decode(upload.audio(), spec.sr, limits)
-    decode_ms = 1e3 * (time.perf_counter() - started)
-    return replace(_begin(audio, spec, segments), decode_ms=decode_ms)
+    return decode(data, spec.sr, limits), 1e3 * (time.perf_counter() - started)
 
 
-def _begin(audio: Audio, spec: Spec, segments: bool) -> _Heard:
+def _begin(audio: Audio, spec: Spec, segments: bool, decode_ms: float = 0.0) -> _Heard:
     """What a clip needs before the network: all of it for most, the first batch of a long one."""
     started = time.perf_counter()
     plan = make_plan(audio.samples, spec, segments=segments)
     features = prepare(audio.samples, next(plan.batches, ()), spec)
-    return _Heard(audio, plan, features, 0.0, 1e3 * (time.perf_counter() - started))
+    return _Heard(audio, plan, features, decode_ms, 1e3 * (time.perf_counter() - started))
+
+
+def _decode_and_begin(data: Data, spec: Spec, limits: Limits, segments: bool) -> _Heard:
+    audio, decode_ms = _decode(data, spec, limits)
+    return _begin(audio, spec, segments, decode_ms)

@@ -98,8 +98,9 @@ class Settings(BaseSettings):
     models, and counts, limits and measures for itself."""
 
     threads: PositiveInt | None = None
-    """How many threads of a process compute, and how many TensorFlow uses for a batch. Unset: the
-    processors, divided among the processes."""
+    """How many processors a process may fill: its event loop, which prepares sound, fills one, and the
+    network the others; with one, the loop does both. Unset: the processors, divided among the
+    processes."""
 
     api_keys: SecretStr | None = None
     """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
 
     @property
     def crew(self) -> int:
-        """How many threads compute."""
+        """How many processors this process may fill."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
 
 

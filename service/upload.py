@@ -1,6 +1,7 @@
 """The audio of a request, from a form or as the body itself; in memory only, never on a disk."""
 
 import math
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -8,7 +9,8 @@ from typing import Final
 from python_multipart import FormParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from service.errors import ClientGone, MalformedRequest, UnsupportedMediaType
 
@@ -21,6 +23,15 @@ MAX_FILES: Final = 32
 
 _CHUNK: Final = 1024 * 1024
 
+_LONGEST_HEAD: Final = 1024
+_PLAIN_HEAD: Final = re.compile(
+    rb'(?i:content-disposition): form-data; name="file"; filename="[^"\\\r\n\0]*"'
+    rb"(?:\r\n(?i:content-type): [\w.+-]+/[\w.+-]+)?"
+)
+
+SHORT: Final = 1024 * 1024
+"""Bytes of an upload that may be looked at on the event loop."""
+
 LONGEST_BOUNDARY: Final = 70
 """Characters, as RFC 2046 has it."""
 
@@ -29,23 +40,37 @@ LONGEST_BOUNDARY: Final = 70
 class Upload:
     """A body that was received whole, and what separates its parts, where it is a form."""
 
-    body: bytes | bytearray
+    body: bytes | bytearray | memoryview
     boundary: bytes | None = None
 
     def __len__(self) -> int:
         return len(self.body)
 
-    def audio(self) -> bytes | bytearray:
+    def at_once(self) -> bytes | bytearray | memoryview | None:
+        """The file in it, where that is short and plain to see: the body, or the one part of a form.
+
+        None where the form has to be parsed to be told: `audio` does that.
+        """
+        return None if len(self.body) > SHORT else self._in_plain_sight()
+
+    def audio(self) -> bytes | bytearray | memoryview:
         """The file in it; call it once, and not on the event loop: a form may be made to be slow to read.
 
         Raises:
             MalformedRequest: the form cannot be read, or does not hold exactly one file, ``file``.
         """
+        file = self._in_plain_sight()
+        if file is None:
+            assert self.boundary is not None
+            assert isinstance(self.body, bytearray)
+            (file,) = files_of_form(self.body, self.boundary)
+        return file
+
+    def _in_plain_sight(self) -> bytes | bytearray | memoryview | None:
         if self.boundary is None:
             return self.body
-        assert isinstance(self.body, bytearray)
-        (file,) = files_of_form(self.body, self.boundary)
-        return file
+        assert not isinstance(self.body, memoryview)
+        return _lone_file(self.body, self.boundary)
 
 
 async def read_upload(request: Request) -> Upload:
@@ -54,7 +79,7 @@ async def read_upload(request: Request) -> Upload:
     Raises:
         UnsupportedMediaType: the Content-Type is neither a form nor audio.
         MalformedRequest: it is a form without a boundary.
-        AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
+        AudioTooLarge, Overloaded: as `service.limits` says, which also gives up what stands still.
         ClientGone: it does not end.
     """
     media_type, boundary = _content_type(request)
@@ -69,7 +94,7 @@ async def read_upload(request: Request) -> Upload:
             received={"content_type": media_type},
             allowed={"content_type": ["multipart/form-data", "audio/wav"]},
         )
-    return Upload(await _body(request), boundary)
+    return Upload(await _body(request.receive), boundary)
 
 
 async def read_form(request: Request) -> tuple[bytearray, bytes]:
@@ -78,7 +103,7 @@ async def read_form(request: Request) -> tuple[bytearray, bytes]:
     Raises:
         UnsupportedMediaType: the Content-Type is no form.
         MalformedRequest: it has no boundary.
-        AudioTooLarge, UploadStalled, Overloaded: as `service.limits` says, which times it.
+        AudioTooLarge, Overloaded: as `service.limits` says, which also gives up what stands still.
         ClientGone: it does not end.
     """
     media_type, boundary = _content_type(request)
@@ -89,7 +114,7 @@ async def read_form(request: Request) -> tuple[bytearray, bytes]:
             received={"content_type": media_type},
             allowed={"content_type": ["multipart/form-data"]},
         )
-    return await _body(request), boundary
+    return await _body(request.receive), boundary
 
 
 def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[bytes]:
@@ -149,6 +174,31 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
     return [_content(file) for file in files]
 
 
+def _lone_file(body: bytes | bytearray, boundary: bytes) -> memoryview | None:
+    """The file of a form that has one part, written as curl, browsers and HTTP libraries write it.
+
+    Anything else, be it allowed or not, is None. Parsing a form character by character costs as much
+    as decoding what is in it.
+    """
+    opening, closing = b"--%b\r\n" % boundary, b"\r\n--%b--" % boundary
+    head_end = body.find(b"\r\n\r\n", len(opening), len(opening) + _LONGEST_HEAD)
+    end = body.rfind(closing, -(len(closing) + len(b"\r\n")))
+    if head_end < 0 or not body.startswith(opening) or end < head_end + len(b"\r\n\r\n"):
+        return None
+    if body[end + len(closing) :] not in (b"", b"\r\n") or not _PLAIN_HEAD.fullmatch(
+        body, len(opening), head_end
+    ):
+        return None
+    start = head_end + len(b"\r\n\r\n")
+    # Where one file fills the part, no other can follow in it: that saves looking for one.
+    is_one_file = body.startswith(b"RIFF", start) and end - start == 8 + int.from_bytes(
+        body[start + 4 : start + 8], "little"
+    )
+    if not is_one_file and body.find(closing[: -len(b"--")], head_end, end) >= 0:
+        return None
+    return memoryview(body)[start:end]
+
+
 def _content(file: File) -> bytes:
     memory = file.file_object
     assert isinstance(memory, BytesIO), "there is no size from which files are kept elsewhere"
@@ -176,11 +226,13 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
     return media_type, boundary
 
 
-async def _body(request: Request) -> bytearray:
+async def _body(receive: Receive) -> bytearray:
     body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-    except ClientDisconnect as error:
-        raise ClientGone("The connection was closed during the upload.") from error
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("The connection was closed during the upload.")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     return body

@@ -3,7 +3,9 @@
 from string import Template
 from typing import Final
 
+from training.abstain import COVERAGE, risk_coverage
 from training.crossval import Crossval
+from training.figures import coverage_figure
 from training.recipe import Recipe
 from training.report import draw
 from training.tables import mean_and_sd
@@ -41,7 +43,7 @@ and the temperature of each run were chosen on its validation clips, never on it
 |---|---|
 $folds
 
-$own## How it was made
+$unsure$own## How it was made
 
 `undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, the
 median of those that validation chose in cross-validation (seed $seed). The weights that are shipped
@@ -81,9 +83,20 @@ non-commercial licences. To use Undertone commercially, train it on data whose l
 _OWN: Final = Template("""\
 ## What it reaches where speakers stand on both sides
 
-Accuracy **$accuracy** on a random fifth of all clips (mean over seeds $seeds, one split each), as this
-field often reports. $claim It measures memory for voices, sentences and repetitions as much as hearing of
+Accuracy **$accuracy** on a random fifth of all clips ($seeds), as this
+field often reports. ${claim}It measures memory for voices, sentences and repetitions as much as hearing of
 emotion; `$command` makes it.
+
+""")
+
+_UNSURE: Final = Template("""\
+## When it is not sure
+
+Of the $coverage of clips that it is surest of, $accuracy are heard rightly; of all, $of_all. An
+answer whose likeliest emotion has a probability below **$threshold**, which that share of the
+validation clips reached, carries the warning `low_confidence`; the label is still given.
+
+![Accuracy against the share of clips that is answered](coverage.png)
 
 """)
 
@@ -151,6 +164,7 @@ def write_card(
         ),
         licence=manifest.licence,
         own=_own(recipe, own.metrics) if own else "",
+        unsure=_unsure(bundle, evidence),
         fold=evidence.protocol.folds[0],
         sentences=" and ".join(
             _SENTENCES.get(corpus.name, "own sentences") for corpus in manifest.corpora
@@ -161,12 +175,30 @@ def write_card(
 
 
 def _own(recipe: Recipe, metrics: Metrics) -> str:
-    claim = "" if recipe.claim == "-" else f"The system that it follows says {recipe.claim}."
+    claim = "" if recipe.claim == "-" else f"The system that it follows says {recipe.claim}. "
+    seeds = ", ".join(str(seed) for seed in metrics.seeds)
+    one = len(metrics.seeds) == 1
     return _OWN.substitute(
         accuracy=mean_and_sd(metrics.accuracy_per_seed),
-        seeds=", ".join(str(seed) for seed in metrics.seeds),
+        seeds=f"seed {seeds}" if one else f"mean over seeds {seeds}, one split each",
         claim=claim,
         command=metrics.command,
+    )
+
+
+def _unsure(bundle: Bundle, evidence: Crossval) -> str:
+    """When it warns, with the figure beside it; nothing for a model of before it did."""
+    threshold = bundle.manifest.abstention_threshold
+    if threshold is None:
+        return ""
+    first = evidence.test.of_seed(evidence.metrics.seeds[0])
+    curve = risk_coverage(first.truth, first.probabilities)
+    coverage_figure(curve, COVERAGE, bundle.path / "coverage.png")
+    return _UNSURE.substitute(
+        coverage=f"{COVERAGE:.0%}",
+        accuracy=f"{curve.at(COVERAGE):.3f}",
+        of_all=f"{evidence.metrics.accuracy:.3f}",
+        threshold=f"{threshold:.3f}",
     )
 
 

@@ -26,7 +26,7 @@ from undertone.bundle import (
     write_golden,
 )
 from undertone.classifier import windows
-from undertone.engine import Engine, graph_operations
+from undertone.saved_model import SavedModelEngine, graph_operations
 
 HELLO: Final = Path(__file__).resolve().parent.parent / "examples" / "hello.wav"
 """What the golden sample is made from: speech that nobody spoke."""
@@ -46,7 +46,7 @@ CORPORA: Final[Mapping[str, Corpus]] = {
     ),
 }
 
-LIBRARIES: Final = ("keras", "librosa", "numpy", "scipy", "soxr", "tensorflow")
+LIBRARIES: Final = ("keras", "librosa", "numpy", "onnxruntime", "scipy", "soxr", "tensorflow")
 
 
 def corpus(name: str) -> Corpus:
@@ -107,6 +107,7 @@ def write_bundle(
     calibration: Calibration,
     metrics: Mapping[str, Metrics] | None = None,
     revision: str,
+    abstention_threshold: float | None = None,
 ) -> Bundle:
     """Export a network and write everything that a bundle needs; what stood at ``path`` is replaced.
 
@@ -128,6 +129,7 @@ def write_bundle(
         spec=recipe.spec,
         signature=signature,
         calibration=calibration,
+        abstention_threshold=abstention_threshold,
         metrics=dict(metrics or {}),
         corpora=corpora,
         parameters=_trained_parameters(model),
@@ -142,7 +144,7 @@ def golden(bundle: Bundle) -> Golden:
     """What the exported graph makes of `HELLO`."""
     samples = audio.read(HELLO, bundle.manifest.spec.sr).samples
     features = windows(samples, bundle.manifest.spec)
-    probabilities: NDArray[np.float32] = Engine(bundle).infer(features)
+    probabilities: NDArray[np.float32] = SavedModelEngine(bundle).infer(features)
     return Golden(samples, features, probabilities)
 
 

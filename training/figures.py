@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.abstain import RiskCoverage
 from training.history import History
 from training.metrics import ece, reliability
 from undertone.show import INK, LOOK, PALE
@@ -86,6 +87,21 @@ def recall_figure(recalls: dict[str, float], uar: float, path: Path) -> None:
         axes.set_xlabel("recall")
         for position, value in zip(positions, recalls.values(), strict=True):
             axes.text(value + 0.01, position, f"{value:.2f}", va="center", fontsize=9)
+
+
+def coverage_figure(curve: RiskCoverage, chosen: float, path: Path) -> None:
+    """Accuracy against the share that is answered, surest first; ``chosen`` is a share to point at."""
+    with _figure(path, 6.4, 3.2) as figure:
+        axes = figure.add_subplot()
+        few = curve.coverage >= 0.05  # the accuracy of a handful of clips says nothing
+        axes.plot(curve.coverage[few], curve.accuracy[few], color=ACCENT)
+        axes.axhline(curve.accuracy[-1], color=PALE, linewidth=1, linestyle="--")
+        axes.plot([chosen], [curve.at(chosen)], "o", color=WARM)
+        label = f"{curve.at(chosen):.3f} at {chosen:.0%}"
+        axes.annotate(
+            label, (chosen, curve.at(chosen)), (6, 6), textcoords="offset points", color=WARM
+        )
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="share answered, surest first", ylabel="accuracy")
 
 
 def history_figure(histories: Sequence[History], path: Path) -> None:

@@ -14,7 +14,7 @@ from training.dataset import Dataset
 from training.history import Epoch
 from training.network import build
 from training.recipe import Recipe, Schedule
-from undertone.engine import import_tensorflow
+from undertone.saved_model import import_tensorflow
 
 
 @dataclass(frozen=True, slots=True, eq=False)

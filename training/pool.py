@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from training.task import Member, Report, Run, is_finished
-from undertone.engine import import_tensorflow
+from undertone.saved_model import import_tensorflow
 
 AnyTask = TypeVar("AnyTask", Run, Member)
 

@@ -18,7 +18,7 @@ from training.predictions import Predictions
 from training.report import write_report
 from training.task import Progress, Report, Run, code_of, finish, protocol_of, summary
 from undertone.bundle import Calibration
-from undertone.engine import Engine
+from undertone.saved_model import SavedModelEngine
 
 BUNDLE: Final = "bundle"
 
@@ -60,7 +60,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
         ),
         revision=code,
     )
-    engine = Engine(bundle)
+    engine = SavedModelEngine(bundle)
 
     def predicted(held_out: Dataset) -> Predictions:
         probabilities = engine.infer(held_out.plain)

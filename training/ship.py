@@ -3,17 +3,19 @@
 import json
 import shutil
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import keras
 import numpy as np
 from rich.console import Console
 
-from training import crossval, metrics, predictions
+from training import abstain, crossval, metrics, predictions
 from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.clip import Clip
+from training.compile import compile_network
 from training.crossval import EVIDENCE, Crossval, run_folder, train_member
 from training.errors import RunError
 from training.export import write_bundle
@@ -27,7 +29,10 @@ from training.provenance import revision
 from training.recipe import Recipe, resolved
 from training.run import BUNDLE
 from training.task import Run, code_of, is_finished_in, read_clips, summary
-from undertone.bundle import Bundle, Calibration, seal
+from undertone.bundle import Bundle, Calibration, open_bundle, seal
+
+RUNS: Final = "runs.json"
+"""The summary of each run, beside the predictions."""
 
 
 def ship(
@@ -46,7 +51,8 @@ def ship(
 
     Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
     temperature is fitted on the validation logits of all runs, pooled over folds and seeds (see
-    `fit_temperature`).
+    `fit_temperature`), and so is, where they are of unheard speakers, the threshold below which an
+    answer carries a warning.
 
     Raises:
         RunError: the cross-validation below ``out`` is not finished.
@@ -60,7 +66,7 @@ def ship(
             f"{out / recipe.name}: no finished cross-validation with seed {seed}; "
             "run `undertone-train crossval` first"
         )
-    epochs = chosen_epochs(unseen, seed)
+    epochs = chosen_epochs(summaries(unseen), seed)
     final = Run(
         recipe,
         seed,
@@ -75,31 +81,52 @@ def ship(
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     extract_all(clips, recipe, final.features, jobs=jobs, console=console)
     do_all(final.members, train_member, jobs, console)
-    first_split = unseen.protocol.split(unseen.protocol.folds[0], seed)
+    heard = unseen.protocol.split(unseen.protocol.folds[0], seed).validates_on_heard
     bundle = write_bundle(
         models / recipe.model,
         average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
         description=recipe.description,
-        calibration=calibrate(unseen.validation, heard=first_split.validates_on_heard),
+        calibration=calibrate(unseen.validation, heard=heard),
         metrics={each.protocol.name: each.metrics for each in evidence.values()},
         revision=code_of(final),
+        # How sure it is of voices that it knows says nothing about others: everything would be doubted.
+        abstention_threshold=None if heard else abstain.threshold(unseen.validation),
     )
     for kind, each in evidence.items():
-        _write_evidence(bundle.path / EVIDENCE[kind], recipe, each)
+        write_evidence(bundle.path / EVIDENCE[kind], recipe, each)
     fold = unseen.protocol.folds[0]
     first = run_folder(unseen.folder, fold, unseen.metrics.seeds[0])
     shutil.copytree(first / BUNDLE, bundle.path / EVIDENCE["unseen"] / f"fold-{fold}")
     write_card(bundle, recipe, unseen, evidence.get("random"), epochs=epochs, seed=seed)
-    return seal(bundle.path, bundle.manifest)
+    with console.status("compiling"):
+        compile_network(open_bundle(bundle.path / EVIDENCE["unseen"] / f"fold-{fold}"))
+        return compile_network(seal(bundle.path, bundle.manifest))
 
 
-def chosen_epochs(evidence: Crossval, seed: int) -> int:
+def chosen_epochs(runs: Sequence[Mapping[str, Any]], seed: int) -> int:
     """The median of the epochs that validation chose for the members of a seed's runs."""
-    folders = [run_folder(evidence.folder, fold, seed) for fold in evidence.protocol.folds]
-    chosen = [int(each["best_epoch"]) for path in folders for each in summary(path)["members"]]
+    chosen = [
+        int(member["best_epoch"])
+        for run in runs
+        if run["seed"] == seed
+        for member in run["members"]
+    ]
     return round(statistics.median(chosen))
+
+
+def summaries(evidence: Crossval) -> list[dict[str, Any]]:
+    """What each run wrote of itself, but for the recipe, which they share."""
+    return [
+        {
+            key: value
+            for key, value in summary(run_folder(evidence.folder, fold, seed)).items()
+            if key != "recipe"
+        }
+        for seed in evidence.metrics.seeds
+        for fold in evidence.protocol.folds
+    ]
 
 
 def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
@@ -119,22 +146,13 @@ def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
     )
 
 
-def _write_evidence(target: Path, recipe: Recipe, evidence: Crossval) -> None:
+def write_evidence(target: Path, recipe: Recipe, evidence: Crossval) -> None:
     """Predictions, the recipe as it was, and each run's summary."""
     target.mkdir()
     predictions.write(target / crossval.PREDICTIONS, evidence.test)
     predictions.write(target / crossval.VALIDATION, evidence.validation)
-    (target / "recipe.json").write_text(resolved(recipe) + "\n")
-    summaries = [
-        {
-            key: value
-            for key, value in summary(run_folder(evidence.folder, fold, seed)).items()
-            if key != "recipe"
-        }
-        for seed in evidence.metrics.seeds
-        for fold in evidence.protocol.folds
-    ]
-    (target / "runs.json").write_text(json.dumps(summaries, indent=2) + "\n")
+    (target / crossval.RECIPE).write_text(resolved(recipe) + "\n")
+    (target / RUNS).write_text(json.dumps(summaries(evidence), indent=2) + "\n")
 
 
 def finished(recipe: Recipe, clips: Sequence[Clip], out: Path) -> dict[Kind, Crossval]:

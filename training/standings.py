@@ -59,16 +59,23 @@ def page(models: Path) -> str:
     if not manifests:
         raise RunError(f"{models}: no model there; `undertone-train fit` makes one")
     lines = [line for manifest in manifests for line in _lines(manifest)]
-    counts = {len(metrics.seeds) for manifest in manifests for metrics in manifest.metrics.values()}
+    counts = [len(metrics.seeds) for manifest in manifests for metrics in manifest.metrics.values()]
     return _PAGE.substitute(
         table="\n".join([_row(_HEADINGS), "|---" * len(_HEADINGS) + "|", *lines]),
-        seeds=" or ".join(f"{count}" for count in sorted(counts)) + " seeds",
+        seeds=_seeds(min(counts), max(counts)),
         commands="\n".join(
             f"- {manifest.name}: "
             + "; ".join(f"`{metrics.command}`" for metrics in manifest.metrics.values())
             for manifest in manifests
         ),
     )
+
+
+def _seeds(fewest: int, most: int) -> str:
+    """How many there were."""
+    if fewest == most:
+        return "one seed" if most == 1 else f"{most} seeds"
+    return f"{fewest} to {most} seeds (no SD: one)" if fewest == 1 else f"{fewest} to {most} seeds"
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:

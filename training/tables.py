@@ -8,6 +8,7 @@ from rich.table import Table
 
 from training.protocols import Kind
 from training.recipe import Recipe
+from training.robustness import Loss
 from undertone.bundle import Metrics
 
 
@@ -50,6 +51,17 @@ def protocols_table(recipe: Recipe, measured: Mapping[Kind, Metrics]) -> Table:
             str(len(metrics.seeds)),
             str(metrics.n_clips),
         )
+    return table
+
+
+def losses_table(losses: Sequence[Loss]) -> Table:
+    """What each condition costs."""
+    table = Table(title="unseen speakers under worse conditions", title_justify="left")
+    for heading in ("condition", "UAR", "cost", "accuracy", "ECE", "refused"):
+        table.add_column(heading, justify="left" if heading == "condition" else "right")
+    for loss in losses:
+        figures = (f"{value:.3f}" for value in (loss.uar, loss.cost, loss.accuracy, loss.ece))
+        table.add_row(loss.condition, *figures, f"{loss.refused:.1%}")
     return table
 
 

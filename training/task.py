@@ -139,8 +139,13 @@ def code_of(run: Run) -> str:
 
 def finish(task: Task, facts: Mapping[str, Any]) -> None:
     """Say that the task is done, and what it came to."""
-    body = {"recipe": json.loads(resolved(task.recipe)), "seed": task.seed, **facts}
-    (task.folder / _DONE).write_text(json.dumps(body, indent=2) + "\n")
+    mark_finished(task.folder, task.recipe, {"seed": task.seed, **facts})
+
+
+def mark_finished(folder: Path, recipe: Recipe, facts: Mapping[str, Any]) -> None:
+    """Say that the task of that folder is done, by that recipe, and what it came to."""
+    body = {"recipe": json.loads(resolved(recipe)), **facts}
+    (folder / _DONE).write_text(json.dumps(body, indent=2) + "\n")
 
 
 def summary(folder: Path) -> dict[str, Any]:

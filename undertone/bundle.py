@@ -1,5 +1,6 @@
-"""A model on disk: ``saved_model/``, ``golden.npz`` and the ``manifest.json`` that vouches for both.
+"""A model on disk: a network, a golden sample, and the ``manifest.json`` that vouches for them.
 
+The network is there twice, as ``saved_model/`` and as ``network.onnx``; the sample is ``golden.npz``.
 The manifest is the contract. It names every file of the bundle with its SHA-256, and carries a digest
 of itself, so that one flipped bit anywhere is found before anything is loaded. Nothing here imports
 TensorFlow: a bundle can be listed, verified and read about without it.
@@ -26,6 +27,7 @@ MANIFEST_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 GOLDEN: Final = "golden.npz"
 SAVED_MODEL: Final = "saved_model"
+NETWORK: Final = "network.onnx"
 CARD: Final = "README.md"
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -156,6 +158,11 @@ class Bundle:
     def saved_model(self) -> Path:
         """The folder that TensorFlow (or TensorFlow Serving) loads."""
         return self.path / SAVED_MODEL
+
+    @property
+    def network(self) -> Path | None:
+        """The same network as ONNX Runtime loads it; None where the manifest vouches for none."""
+        return self.path / NETWORK if NETWORK in self.manifest.files else None
 
 
 def is_bundle(path: Path) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from undertone.audio import Audio, Limits, decode, from_array, read
 from undertone.bundle import Bundle, Manifest, open_bundle, read_golden
-from undertone.engine import Engine
+from undertone.engine import Engine, open_engine
 from undertone.errors import BundleMismatch
 from undertone.listener import Listener
 from undertone.plan import make_plan, prepare
@@ -126,7 +126,7 @@ def load(path: str | Path, *, threads: int | None = None) -> Classifier:
         BundleError: it must not be served; the message says why, in one line.
     """
     bundle = open_bundle(path)
-    engine = Engine(bundle, threads=threads)
+    engine = open_engine(bundle, threads=threads)
     engine.warm()
     return Classifier(bundle, engine).check_golden()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from undertone.bundle import Manifest
 from undertone.emotions import Sentiment
 from undertone.errors import UnusableAudio
 from undertone.timeline import Span
+
+DOUBT: Final = "low_confidence"
+"""The code of a warning: do not count on the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def conclude(
         sentiment=emotions.sentiment(list(scores), list(scores.values())),
         audio=audio,
         model=(manifest.name, manifest.version),
-        warnings=audio.warnings,
+        warnings=audio.warnings + _doubt(manifest, audio, ranked[0].score),
         timing_ms=timing,
         segments=segments,
     )
@@ -112,6 +116,18 @@ def segment(
     sr = manifest.spec.sr
     ranked = None if probabilities is None else _ranked(manifest, probabilities[np.newaxis])
     return Segment(span.start / sr, span.end / sr, ranked, reason)
+
+
+def _doubt(manifest: Manifest, audio: Audio, score: float) -> tuple[Notice, ...]:
+    """A warning where the model is less sure than it is of most clips, unless there is one already."""
+    least = manifest.abstention_threshold
+    if least is None or score >= least or any(each.code == DOUBT for each in audio.warnings):
+        return ()
+    detail = (
+        f"The likeliest emotion has a probability of {score:.2f}. Below {least:.2f}, which four in five "
+        "clips reach, this model errs more often: you may rather not count on the answer."
+    )
+    return (Notice(DOUBT, detail),)
 
 
 def _ranked(

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from typing import assert_never
 
 import numpy as np
-import scipy.signal
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from undertone.frames import centred
 from undertone.spec import Denoise, Level, Limit, Spec, Step, Trim
 
 Samples = NDArray[np.float32]
@@ -23,8 +22,7 @@ def trim(samples: Samples, step: Trim) -> Samples:
     Returns:
         A view, ``float32[m]`` with ``m <= n``; all of it where no frame stands out (digital silence).
     """
-    half = step.frame_length // 2
-    frames = sliding_window_view(np.pad(samples, half), step.frame_length)[:: step.hop_length]
+    frames = centred(samples, step.frame_length, step.hop_length)
     power = np.einsum("ij,ij->i", frames, frames)
     loud = np.flatnonzero(power > power.max() * 10 ** (-step.top_db / 10))
     if loud.size == 0:
@@ -46,6 +44,8 @@ def limit(samples: Samples) -> Samples:
 
 def denoise(samples: Samples, step: Denoise) -> Samples:
     """``samples`` through a local Wiener filter; what is quieter than the mean variance is smoothed most."""
+    import scipy.signal  # a second, which only models that denoise have to wait for
+
     with np.errstate(divide="ignore", invalid="ignore"):  # digital silence has no variance
         smoothed: Samples = scipy.signal.wiener(samples, step.size).astype(np.float32)
     return smoothed

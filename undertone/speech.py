@@ -21,17 +21,17 @@ millisecond for 3 s.
 
 import math
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
 import numpy as np
 import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from undertone.audio import SILENCE
 from undertone.errors import NoSpeech
+from undertone.frames import framed
 from undertone.wav import Notice
 
 FRAME_S: Final = 0.032
@@ -50,7 +50,9 @@ HUSHED_COLOUR: Final = 4.0
 whispers, the spectrum hardly changes (a colour of 1 to 3)."""
 
 _N_BANDS: Final = 12
-_RANGE_DB: Final = 30.0
+_FAINT: Final = 1e-3
+"""Of the energy of the loudest frame, 30 dB below: what has less does not count."""
+_FEW: Final = 16
 _OUTLIERS: Final = 3
 """Frames that may be louder than what counts as loudest: a bump of the microphone is no reference."""
 _FLOOR_DB: Final = 60.0
@@ -163,7 +165,14 @@ def signs(samples: NDArray[np.float32], sr: int) -> Signs:
 
 def weigh(signs: Signs) -> float:
     """The log odds for speech."""
-    return BIAS + float(np.dot(astuple(WEIGHTS), astuple(signs)))
+    return BIAS + (
+        WEIGHTS.gliding * signs.gliding
+        + WEIGHTS.movement * signs.movement
+        + WEIGHTS.periodicity * signs.periodicity
+        + WEIGHTS.mixture * signs.mixture
+        + WEIGHTS.colour * signs.colour
+        + WEIGHTS.flux * signs.flux
+    )
 
 
 def _loud_frames(
@@ -171,17 +180,53 @@ def _loud_frames(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The power spectra of the frames that count, ``float32[loud, bins]``, and which those are."""
     n_fft, hop = _even(FRAME_S * sr), round(HOP_S * sr)
-    padded = np.pad(samples, (0, max(0, n_fft - samples.size)))
-    frames = sliding_window_view(padded, n_fft)[::hop]
-    spectrum = scipy.fft.rfft(frames * _taper(n_fft), axis=1)[:, : _n_bins(sr, n_fft)]
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    power[:, : math.ceil(RUMBLE_HZ * n_fft / sr)] = 0
+    if samples.size < n_fft:
+        samples = np.pad(samples, (0, n_fft - samples.size))
+    frames = framed(samples, n_fft, hop) * _taper(n_fft)
+    chosen = _not_faint(frames, sr)
+    power = _band_power(frames if chosen is None else frames[chosen], sr)
     energy = power.sum(axis=1)
-    rank = max(0, energy.size - 1 - _OUTLIERS)
-    loud = energy > np.partition(energy, rank)[rank] * 10 ** (-_RANGE_DB / 10)
+    loud = energy > _loudest(energy) * _FAINT
     if not loud.any():
         loud = energy == energy.max()
-    return power[loud], loud
+    if chosen is None:
+        return power[loud], loud
+    among_all = np.zeros(len(frames), np.bool_)
+    among_all[chosen[loud]] = True
+    return power[loud], among_all
+
+
+def _not_faint(frames: NDArray[np.float32], sr: int) -> NDArray[np.intp] | None:
+    """Which frames may be loud; None where that is not worth knowing.
+
+    Half of a clip is often silence around the words, and the transform is most of the work. What a frame
+    has in the band is at most what it has altogether (Parseval), and what counts as loudest is at
+    least that of a few frames. So what is left out is never loud, and never among the loudest.
+    """
+    if len(frames) < 4 * _FEW:
+        return None
+    most = frames.shape[1] * np.einsum("ij,ij->i", frames, frames)
+    few = np.argpartition(most, -_FEW)[-_FEW:]
+    least = _loudest(_band_power(frames[few], sr).sum(axis=1)) * _FAINT
+    chosen = np.flatnonzero(most >= least)
+    return chosen if len(chosen) < 0.8 * len(frames) else None
+
+
+def _band_power(frames: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
+    """The power spectra of frames up to the end of the band, without rumble: ``float32[n, bins]``."""
+    n_fft = frames.shape[1]
+    spectrum = scipy.fft.rfft(frames, axis=1)[:, : _n_bins(sr, n_fft)]
+    power: NDArray[np.float32] = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    power[:, : math.ceil(RUMBLE_HZ * n_fft / sr)] = 0
+    return power
+
+
+def _loudest(energy: NDArray[np.float32]) -> np.float32:
+    """The energy of the loudest frame that is no outlier."""
+    rank = max(0, energy.size - 1 - _OUTLIERS)
+    loudest: np.float32 = np.partition(energy, rank)[rank]
+    return loudest
 
 
 def _signs(power: NDArray[np.float32], loud: NDArray[np.bool_], sr: int) -> Signs:

@@ -1,14 +1,15 @@
 """Everything that can be checked about a bundle, one check after the other, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from undertone.bundle import open_bundle
+from undertone.bundle import Bundle, open_bundle
 from undertone.classifier import Classifier
-from undertone.engine import Engine, graph_operations
+from undertone.engine import Engine, open_engine
 from undertone.errors import BundleError
+from undertone.saved_model import SavedModelEngine, graph_operations
 
 REFUSED: Final = {
     "Cudnn": "needs a GPU",
@@ -69,11 +70,19 @@ def verify(path: Path) -> Iterator[Check]:
     if refused:
         yield Check("operations", False, f"the graph holds {', '.join(refused)}; do not load it")
         return
-    yield Check("operations", True, f"{len(operations)} kinds, none of which leaves the graph")
+    yield Check(
+        "operations",
+        True,
+        f"{len(operations)} kinds in the SavedModel, none of which leaves the graph",
+    )
 
-    try:
-        Classifier(bundle, Engine(bundle)).check_golden()
-    except BundleError as error:
-        yield Check("golden sample", False, error.detail)
-        return
-    yield Check("golden sample", True, "it makes of it what it made when it was exported")
+    engines: dict[str, Callable[[Bundle], Engine]] = {"golden sample": SavedModelEngine}
+    if bundle.network is not None:
+        engines["golden sample, ONNX"] = open_engine
+    for name, engine in engines.items():
+        try:
+            Classifier(bundle, engine(bundle)).check_golden()
+        except BundleError as error:
+            yield Check(name, False, error.detail)
+            return
+        yield Check(name, True, "it makes of it what it made when it was exported")

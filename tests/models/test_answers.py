@@ -15,6 +15,7 @@ from service.settings import Settings
 from tests.support.servers import running
 from training import corpora, predictions
 from undertone import wav
+from undertone.bundle import find, open_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "models" / "undertone-ravdess"
@@ -117,3 +118,37 @@ def test_service_and_training_agree(recordings):
             scores = heard(client, again)
             for label, expected in zip(table.emotions, table.probabilities[index], strict=True):
                 assert scores[label] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """A service that has every model of the repository."""
+    settings = Settings(models=ROOT / "models", default_model=SHIPPED.name)
+    with (
+        running(create_app(settings)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+MODELS = [open_bundle(path).manifest for path in find(ROOT / "models")]
+
+each_model = pytest.mark.parametrize("manifest", MODELS, ids=lambda manifest: manifest.name)
+
+
+@each_model
+def test_every_model_answers_by_its_name_with_its_own_labels(everything, manifest, hello):
+    assert set(heard(everything, hello.read_bytes(), model=manifest.name)) == set(manifest.emotions)
+    assert everything.get(f"/models/{manifest.name}").json()["loaded"]
+
+
+@pytest.mark.recordings
+@each_model
+@pytest.mark.parametrize("corpus", ["ravdess", "tess"])
+def test_every_model_answers_clips_of_either_corpus(everything, recordings, corpus, manifest):
+    paths = sorted((recordings / "originals" / corpus).glob("*.wav"))[::4]
+    assert paths
+    for path in paths:
+        scores = heard(everything, path.read_bytes(), model=manifest.name)
+        assert set(scores) == set(manifest.emotions)
+        assert math.isclose(sum(scores.values()), 1, abs_tol=1e-6)

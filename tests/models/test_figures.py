@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import predictions, ship
+from training import abstain, predictions, ship
 from training.calibrate import HEARD
 from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
 from training.evaluate import evaluate
@@ -46,6 +46,21 @@ def test_the_calibration_is_recomputed(bundle):
     heard = HEARD in bundle.manifest.calibration.fitted_on
     again = ship.calibrate(read(bundle, VALIDATION), heard=heard)
     assert_same(again.model_dump(), bundle.manifest.calibration.model_dump())
+
+
+@each_bundle
+def test_the_threshold_for_doubt_is_recomputed(bundle):
+    claimed = bundle.manifest.abstention_threshold
+    if HEARD in bundle.manifest.calibration.fitted_on:
+        assert claimed is None
+        return
+    if claimed is None:
+        pytest.skip(f"{bundle.manifest.name} was made before models knew doubt")
+    assert claimed == pytest.approx(abstain.threshold(read(bundle, VALIDATION)), abs=1e-6)
+    first = read(bundle).of_seed(read(bundle).seeds[0])
+    curve = abstain.risk_coverage(first.truth, first.probabilities)
+    card = (bundle.path / "README.md").read_text()
+    assert f"{curve.at(abstain.COVERAGE):.3f} are heard rightly" in card
 
 
 TESTED = {
@@ -90,7 +105,9 @@ def test_the_card_says_what_the_manifest_says(bundle):
     for name, metrics in bundle.manifest.metrics.items():
         values = (metrics.uar, metrics.accuracy, metrics.macro_f1, *metrics.uar_ci95)
         if name.endswith("/random"):  # told as one figure over all seeds
-            values = (np.mean(metrics.accuracy_per_seed), np.std(metrics.accuracy_per_seed, ddof=1))
+            values = [np.mean(metrics.accuracy_per_seed)]
+            if len(metrics.seeds) > 1:
+                values.append(np.std(metrics.accuracy_per_seed, ddof=1))
         for value in values:
             assert f"{value:.3f}" in card
     for word in ("Not for", "AI Act", bundle.manifest.revision, bundle.manifest.licence):

@@ -1,5 +1,8 @@
 import asyncio
+import gc
+import math
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -43,7 +46,7 @@ def run(scenario) -> Engine:
     engine = Engine()
 
     async def main() -> None:
-        crew = Crew(1)
+        crew = Crew(2)
         batcher = Batcher(engine.infer, crew)
         try:
             await asyncio.wait_for(scenario(batcher, engine), 30)
@@ -120,7 +123,7 @@ def test_batches_of_one_question_may_overtake_each_other():
         return features[:, 0]
 
     async def main() -> None:
-        crew = Crew(2)
+        crew = Crew(3)  # two for the network, one for the loop
         values = np.arange(2.0 * MAX_ROWS + 3, dtype=np.float32)
         question = np.broadcast_to(values[:, np.newaxis, np.newaxis], (len(values), 2, 3))
         answer = await asyncio.wait_for(Batcher(infer, crew).infer(question), 30)
@@ -130,11 +133,37 @@ def test_batches_of_one_question_may_overtake_each_other():
     asyncio.run(main())
 
 
+def test_one_processor_answers_all_and_keeps_nothing_of_what_fails():
+    async def main() -> None:
+        engine, crew = Engine(), Crew(1)
+        batcher = Batcher(engine.infer, crew)
+        answers = await asyncio.gather(*await ask(batcher, *map(rows, (1, MAX_ROWS + 2, 3))))
+        assert [len(answer) for answer in answers] == [1, MAX_ROWS + 2, 3]
+        assert engine.batches == [MAX_ROWS, 6]
+
+        features = rows(1, math.nan)
+        gone = weakref.ref(features)
+        with pytest.raises(ArithmeticError):
+            await batcher.infer(features)
+        del features
+        await asyncio.sleep(0)
+        assert gone() is None
+        assert len(await batcher.infer(rows(1))) == 1
+        batcher.close()
+        crew.close()
+
+    gc.disable()
+    try:
+        asyncio.run(asyncio.wait_for(main(), 30))
+    finally:
+        gc.enable()
+
+
 def test_what_waits_when_it_ends_is_withdrawn():
     async def main():
         engine = Engine()
         engine.free.clear()
-        crew = Crew(1)
+        crew = Crew(2)
         batcher = Batcher(engine.infer, crew)
         tasks = await ask(batcher, rows(1), rows(1))
         batcher.close()
@@ -176,7 +205,7 @@ def test_batches_and_waits_are_told():
     told = {"batches": [], "waits": []}
 
     async def main():
-        crew = Crew(1)
+        crew = Crew(2)
         batcher = Batcher(Engine().infer, crew, told["batches"].append, told["waits"].append)
         await batcher.infer(rows(MAX_ROWS + 1))
         crew.close()

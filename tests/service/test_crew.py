@@ -1,25 +1,33 @@
 import asyncio
 import gc
+import socket
 import threading
+import time
 import weakref
 
 import pytest
 
-from service.crew import PATIENCE, Crew
+from service.crew import ASIDE, Crew
+from undertone.engine import MAX_ROWS
+
+WAYS = [pytest.param(Crew.do_in_turn, id="in turn"), pytest.param(Crew.do_aside, id="aside")]
 
 
 class Desk:
-    """Hands out the batches it was given, and remembers whether a full one was asked for."""
+    """Hands out one batch."""
 
-    def __init__(self, n_waiting: int, full_at: int, log: list[str]) -> None:
-        self.n_waiting = n_waiting
-        self.full_at = full_at
+    def __init__(self, log: list[str]) -> None:
         self.log = log
+        self.waits = True
+        self.length = 1
 
-    def take(self, *, full: bool):
-        if self.n_waiting < (self.full_at if full else 1):
+    def __len__(self) -> int:
+        return self.length if self.waits else 0
+
+    def take(self):
+        if not self.waits:
             return None
-        self.n_waiting = 0
+        self.waits = False
         return Batch(self.log)
 
 
@@ -35,65 +43,119 @@ class Batch:
         assert error is None
 
 
-def order(n_waiting: int) -> list[str]:
-    """In which order one thread does two jobs, and a batch of four, of which so much waits."""
+def test_a_batch_goes_at_once_even_while_pieces_wait():
     log: list[str] = []
 
     async def main() -> None:
-        crew, open_ = Crew(1), threading.Event()
-        first = asyncio.create_task(crew.do(open_.wait, 30))
+        crew, begun = Crew(2), threading.Event()
+        desk = Desk(log)
+        desk.take = lambda take=desk.take: begun.set() or take()
+        pieces = [asyncio.create_task(crew.do_in_turn(log.append, "piece")) for _ in range(2)]
         await asyncio.sleep(0)
-        jobs = [asyncio.create_task(crew.do(log.append, name)) for name in ("one", "two")]
-        crew.serve(Desk(n_waiting, 4, log))
-        await asyncio.sleep(0)
-        open_.set()
-        await asyncio.gather(first, *jobs)
-        await crew.do(int)  # what came before is done
-        crew.close()
-
-    asyncio.run(main())
-    return log
-
-
-def test_jobs_come_before_a_batch_that_is_not_full():
-    assert order(3) == ["one", "two", "batch"]
-
-
-def test_a_full_batch_comes_first():
-    assert order(4) == ["batch", "one", "two"]
-
-
-def test_a_batch_goes_at_once_where_a_thread_is_free():
-    log: list[str] = []
-
-    async def main() -> None:
-        crew = Crew(1)
-        crew.serve(Desk(1, 4, log))
+        crew.serve(desk)
         crew.hand_out()
-        await crew.do(int)
+        assert begun.is_set()
+        await asyncio.gather(*pieces)
+        while "batch" not in log:
+            await asyncio.sleep(0.001)
+        crew.close()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert sorted(log) == ["batch", "piece", "piece"]
+
+
+def test_one_processor_runs_a_batch_on_the_loop_once_it_is_full_or_nothing_else_waits():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, desk = Crew(1), Desk(log)
+        threads = threading.active_count()
+        pieces = [asyncio.create_task(crew.do_in_turn(piece, log, desk)) for _ in range(3)]
+        desk.waits = False
+        crew.serve(desk)
+        await asyncio.gather(*pieces)
+        while "batch" not in log:
+            await asyncio.sleep(0)
+        assert log == ["piece", "piece", "piece", "batch"]
+
+        log.clear()
+        desk.length = MAX_ROWS
+        pieces = [asyncio.create_task(crew.do_in_turn(piece, log, desk)) for _ in range(3)]
+        await asyncio.gather(*pieces)
+        assert log[:2] == ["piece", "batch"]
+        assert threading.active_count() == threads
+        crew.close()
+
+    def piece(log: list[str], desk: Desk) -> None:
+        log.append("piece")
+        desk.waits = True
+        time.sleep(0.003)  # a turn for each
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_what_takes_longer_holds_up_neither_pieces_nor_batches():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, open_ = Crew(2), threading.Event()
+        long = [asyncio.create_task(crew.do_aside(open_.wait, 30)) for _ in range(ASIDE + 1)]
+        await asyncio.sleep(0)
+        crew.serve(Desk(log))
+        crew.hand_out()
+        assert await crew.do_in_turn(divmod, 7, 2) == (3, 1)
+        while "batch" not in log:
+            await asyncio.sleep(0.001)
+        assert not any(each.done() for each in long)
+        open_.set()
+        assert all(await asyncio.gather(*long))
+        crew.close()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_the_loop_sees_to_its_sockets_between_two_pieces():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, loop = Crew(2), asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        loop.add_reader(ours, lambda: log.append(ours.recv(1).decode()))
+
+        def piece(name: str) -> None:
+            log.append(name)
+            theirs.send(b"-")
+            time.sleep(0.003)
+
+        await asyncio.gather(*(crew.do_in_turn(piece, name) for name in "abc"))
+        loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
         crew.close()
 
     asyncio.run(main())
-    assert log == ["batch"]
+    assert log.index("-") < log.index("c")
 
 
 def test_as_many_jobs_run_at_once_as_there_are_threads():
     async def main() -> None:
-        crew, both = Crew(2), threading.Barrier(2)
-        await asyncio.gather(*(crew.do(both.wait, 30) for _ in range(2)))
+        crew, all_of_them = Crew(2), threading.Barrier(ASIDE)
+        await asyncio.gather(*(crew.do_aside(all_of_them.wait, 30) for _ in range(ASIDE)))
         crew.close()
 
     asyncio.run(main())
 
 
-def test_what_a_job_raises_reaches_whoever_waits_for_it():
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_job_raises_reaches_whoever_waits_for_it(way):
     async def main() -> None:
-        crew = Crew(1)
+        crew = Crew(2)
         with pytest.raises(ZeroDivisionError):
-            await crew.do(divmod, 1, 0)
+            await way(crew, divmod, 1, 0)
         with pytest.raises(RuntimeError, match="StopIteration"):
-            await crew.do(next, iter(()))
-        assert await crew.do(divmod, 7, 2) == (3, 1)
+            await way(crew, next, iter(()))
+        assert await way(crew, divmod, 7, 2) == (3, 1)
         crew.close()
 
     asyncio.run(main())
@@ -103,60 +165,69 @@ def test_a_job_that_is_withdrawn_before_it_begins_is_never_done():
     done: list[int] = []
 
     async def main() -> None:
-        crew, open_ = Crew(1), threading.Event()
-        first = asyncio.create_task(crew.do(open_.wait, 30))
+        crew, open_ = Crew(2), threading.Event()
+        first = [asyncio.create_task(crew.do_aside(open_.wait, 30)) for _ in range(ASIDE)]
         await asyncio.sleep(0)
-        second = asyncio.create_task(crew.do(done.append, 2))
+        second = asyncio.create_task(crew.do_aside(done.append, 2))
         await asyncio.sleep(0)
         second.cancel()
         await asyncio.sleep(0)
         open_.set()
-        assert await first
-        await crew.do(done.append, 3)
+        assert all(await asyncio.gather(*first))
+        await crew.do_aside(done.append, 3)
         crew.close()
 
     asyncio.run(main())
     assert done == [3]
 
 
-def test_a_batch_is_overtaken_by_so_many_jobs_and_no_more():
-    log: list[str] = []
+def test_pieces_do_not_starve_where_the_loop_has_much_else_to_do():
+    done: list[str] = []
 
     async def main() -> None:
-        crew = Crew(1)
-        desk = Desk(0, 4, log)
-        crew.serve(desk)
-        ended = asyncio.Event()
+        crew, loop = Crew(2), asyncio.get_running_loop()
 
-        async def again() -> None:
-            while not ended.is_set():
-                await crew.do(log.append, "job")
+        def much_else() -> None:
+            time.sleep(0.02)
+            done.append("else")
+            if len(done) < 20:
+                loop.call_soon(much_else)
 
-        tasks = [asyncio.create_task(again()) for _ in range(8)]
-        while len(log) < 8:
-            await asyncio.sleep(0)
-        desk.n_waiting = 1
-        before = len(log)
-        while "batch" not in log:
-            assert len(log) < before + 100
-            await asyncio.sleep(0)
-        assert log.index("batch") - before <= 2 * PATIENCE
-        ended.set()
-        await asyncio.gather(*tasks)
+        loop.call_soon(much_else)
+        pieces = (crew.do_in_turn(lambda: done.append("piece")) for _ in range(12))
+        await asyncio.gather(*pieces)
         crew.close()
 
     asyncio.run(main())
+    last = len(done) - done[::-1].index("piece")
+    assert done[:last].count("else") < 4, "a turn is long enough for all twelve: they take no time"
+
+
+def test_a_piece_that_is_withdrawn_before_its_turn_is_never_done():
+    done: list[int] = []
+
+    async def main() -> None:
+        crew = Crew(2)
+        tasks = [asyncio.create_task(crew.do_in_turn(done.append, number)) for number in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await crew.do_in_turn(done.append, 3)
+        crew.close()
+
+    asyncio.run(main())
+    assert done == [0, 2, 3]
 
 
 def test_whoever_gives_up_waits_for_what_has_begun():
     async def main() -> None:
-        crew, begun, open_ = Crew(1), threading.Event(), threading.Event()
+        crew, begun, open_ = Crew(2), threading.Event(), threading.Event()
 
         def work() -> None:
             begun.set()
             open_.wait(30)
 
-        first = asyncio.create_task(crew.do(work))
+        first = asyncio.create_task(crew.do_aside(work))
         while not begun.is_set():
             await asyncio.sleep(0.001)
         first.cancel()
@@ -165,7 +236,7 @@ def test_whoever_gives_up_waits_for_what_has_begun():
         open_.set()
         with pytest.raises(asyncio.CancelledError):
             await first
-        assert await crew.do(int) == 0  # it hurts no other
+        assert await crew.do_aside(int) == 0  # it hurts no other
         crew.close()
 
     asyncio.run(main())
@@ -176,11 +247,11 @@ def test_nothing_of_a_job_that_is_withdrawn_is_kept():
         pass
 
     async def main() -> None:
-        crew, open_, upload = Crew(1), threading.Event(), Upload()
-        first = asyncio.create_task(crew.do(open_.wait, 30))
+        crew, open_, upload = Crew(2), threading.Event(), Upload()
+        first = [asyncio.create_task(crew.do_aside(open_.wait, 30)) for _ in range(ASIDE)]
         await asyncio.sleep(0)
         gone = weakref.ref(upload)
-        second = asyncio.create_task(crew.do(id, upload))
+        second = asyncio.create_task(crew.do_aside(id, upload))
         del upload
         await asyncio.sleep(0)
         second.cancel()
@@ -190,13 +261,14 @@ def test_nothing_of_a_job_that_is_withdrawn_is_kept():
         gc.collect()
         assert gone() is None
         open_.set()
-        await first
+        await asyncio.gather(*first)
         crew.close()
 
     asyncio.run(main())
 
 
-def test_nothing_of_a_job_that_fails_is_kept_even_without_a_collection():
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_of_a_job_that_fails_is_kept_even_without_a_collection(way):
     class Upload:
         pass
 
@@ -206,11 +278,11 @@ def test_nothing_of_a_job_that_fails_is_kept_even_without_a_collection():
     async def ask(crew: Crew) -> weakref.ref:
         upload = Upload()
         with pytest.raises(ValueError, match=r"^$"):
-            await crew.do(refuse, upload)
+            await way(crew, refuse, upload)
         return weakref.ref(upload)
 
     async def main() -> None:
-        crew = Crew(1)
+        crew = Crew(2)
         gone = await ask(crew)
         for _ in range(100):
             if gone() is None:
@@ -226,40 +298,42 @@ def test_nothing_of_a_job_that_fails_is_kept_even_without_a_collection():
         gc.enable()
 
 
-def test_it_takes_nothing_once_it_is_closed():
+@pytest.mark.parametrize("way", WAYS)
+def test_it_takes_nothing_once_it_is_closed(way):
     async def main() -> None:
-        crew = Crew(1)
+        crew = Crew(2)
         crew.close()
         with pytest.raises(RuntimeError, match="gone"):
-            await crew.do(int)
+            await way(crew, int)
 
     asyncio.run(main())
 
 
 def test_what_waits_when_it_closes_is_withdrawn():
     async def main() -> None:
-        crew, open_ = Crew(1), threading.Event()
-        first = asyncio.create_task(crew.do(open_.wait, 30))
+        crew, open_ = Crew(2), threading.Event()
+        first = [asyncio.create_task(crew.do_aside(open_.wait, 30)) for _ in range(ASIDE)]
         await asyncio.sleep(0)
-        second = asyncio.create_task(crew.do(int))
+        second = asyncio.create_task(crew.do_aside(int))
         await asyncio.sleep(0)
         crew.close()
         open_.set()
-        assert await first
+        assert all(await asyncio.gather(*first))
         with pytest.raises(asyncio.CancelledError):
             await second
 
     asyncio.run(main())
 
 
-def test_nothing_of_a_job_is_kept_until_the_next_one():
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_of_a_job_is_kept_until_the_next_one(way):
     class Upload:
         pass
 
     async def main() -> None:
-        crew, upload = Crew(1), Upload()
+        crew, upload = Crew(2), Upload()
         gone = weakref.ref(upload)
-        await crew.do(id, upload)
+        await way(crew, id, upload)
         del upload
         for _ in range(100):
             gc.collect()
@@ -282,7 +356,7 @@ def test_a_job_that_ends_after_its_event_loop_is_nobodys():
         open_.wait(30)
 
     async def main() -> None:
-        task = asyncio.create_task(Crew(1).do(work))
+        task = asyncio.create_task(Crew(2).do_aside(work))
         while not begun.is_set():
             await asyncio.sleep(0.001)
         task.cancel()

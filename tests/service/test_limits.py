@@ -176,6 +176,22 @@ async def post(client: httpx.AsyncClient, times: int) -> list[asyncio.Task[httpx
     return tasks
 
 
+def test_what_is_done_before_the_upload_is_read_is_no_fault_of_the_client():
+    async def scenario():
+        app = gated(upload_timeout_s=0.05)
+
+        @app.post("/load")
+        async def load(request: Request) -> str:
+            await asyncio.sleep(0.2)  # a model, say
+            return (await request.body()).decode()
+
+        with talking_to(app) as client:
+            answer = await client.post("/load", content=b"data")
+            assert (answer.status_code, answer.json()) == (200, "data")
+
+    asyncio.run(scenario())
+
+
 def test_so_many_are_in_work_so_many_wait_and_the_rest_is_told_to_come_again():
     async def scenario():
         app = gated(max_requests=2, max_waiting=3)
@@ -259,7 +275,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
     found = {name: (bundle, read_manifest(bundle))}
     models = Models(found, name, lambda _: Classifier(model.bundle, Busy()))
     with (
-        running(create_app(Settings(deadline_s=1, threads=1), models)) as url,
+        running(create_app(Settings(deadline_s=1, threads=2), models)) as url,
         httpx.Client(base_url=url, timeout=30) as client,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -268,7 +284,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
             return pool.submit(client.post, "/predict", content=hum_wav(), headers=WAV)
 
         sent = [send()]
-        while not asked:  # the only thread is busy with it before the others come
+        while not asked:  # the only thread for the network is busy with it before the others come
             time.sleep(0.01)
         sent += [send() for _ in "234"]
         assert [each.result().status_code for each in sent] == [504] * 4

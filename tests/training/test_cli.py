@@ -1,6 +1,7 @@
 """The whole path, through the command: recordings in, a bundle that answers out."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -163,6 +164,85 @@ def test_results_are_written_from_the_manifests(trained):
     manifest = read_manifest(root / "models" / "undertone-ravdess")
     metrics = manifest.metrics["ravdess/emobox-6fold"]
     assert f"| not measured | {metrics.accuracy:.3f} | **{metrics.uar:.3f}** |" in row
+
+
+@pytest.mark.slow
+def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
+    root, _ = trained
+    shutil.copytree(root / "models", tmp_path / "models")
+    before = open_bundle(tmp_path / "models" / "undertone-ravdess")
+    where = ["--data", root / "data", "--out", tmp_path]
+    command = ["vouch", "ravdess-conv-blstm", *where, "--models", tmp_path / "models"]
+    assert "nothing finished there" in undertone_train(*command, *settings(), check=False).stderr
+
+    random = ["--protocol", "random", *settings()]
+    undertone_train("crossval", "ravdess-conv-blstm", *where, *random)
+    undertone_train(*command, *settings())
+    after = open_bundle(before.path)
+    table = predictions.read(after.path / "random" / "predictions.csv")
+    metrics = after.manifest.metrics["ravdess/random"]
+    assert metrics.accuracy == pytest.approx(np.mean(table.probabilities.argmax(1) == table.truth))
+    assert (
+        after.manifest.model_copy(
+            update={name: getattr(before.manifest, name) for name in ("metrics", "files", "digest")}
+        )
+        == before.manifest
+    )
+    for name, digest in before.manifest.files.items():
+        assert (after.manifest.files[name] == digest) is (name != "README.md"), name
+    old, new = ((root / "models" / "undertone-ravdess" / "README.md"), after.path / "README.md")
+    missing = [line for line in old.read_text().splitlines() if line not in new.read_text()]
+    assert missing == []
+    assert f"Accuracy **{metrics.accuracy:.3f}** on a random fifth" in new.read_text()
+
+    other = undertone_train(*command, *settings(), "--set", "network.lstm=7", check=False)
+    assert "was made by another recipe" in other.stderr
+
+
+@pytest.mark.slow
+def test_the_runs_behind_a_model_are_laid_out_again_and_make_the_same_model(trained, tmp_path):
+    root, printed = trained
+    where = ["--out", tmp_path / "runs", *settings()]
+    command = ["restore", "ravdess-conv-blstm", "--models", root / "models", *where]
+    assert len(undertone_train(*command).stdout.split()) == 6
+    assert undertone_train(*command).stdout == ""
+    where = ["--data", root / "data", *where]
+    again = undertone_train("crossval", "ravdess-conv-blstm", *where).stdout
+    assert again.splitlines()[:20] == printed.splitlines()[:20]
+
+    undertone_train("fit", "ravdess-conv-blstm", "--models", tmp_path / "models", *where)
+    first, second = (
+        open_bundle(folder / "models" / "undertone-ravdess").manifest for folder in (root, tmp_path)
+    )
+    assert first.metrics == second.metrics
+    assert first.calibration.temperature == pytest.approx(second.calibration.temperature, abs=1e-4)
+    evidence = "crossval/predictions.csv"
+    assert first.files[evidence] == second.files[evidence]
+
+
+@pytest.mark.slow
+def test_what_worse_conditions_cost_is_computed_from_what_is_written(trained):
+    root, _ = trained
+    where = ["--data", root / "data", "--out", root / "runs", *settings()]
+    command = ["robustness", "ravdess-conv-blstm", *where, "--condition"]
+    printed = undertone_train(*command, "silence", "--condition", "20 dB s").stdout
+    folder = root / "runs" / "ravdess-conv-blstm" / "robustness"
+    report = json.loads((folder / "robustness.json").read_text())
+    plain, softer, silent = report["losses"]
+    assert [each["condition"] for each in (plain, softer, silent)] == [
+        "as recorded",
+        "20 dB softer",
+        "silence around it, 0.5 s",
+    ]
+    table = predictions.read(folder / "00.csv")
+    measured = predictions.read(root / "runs" / "ravdess-conv-blstm" / "unseen" / "predictions.csv")
+    assert table.file == measured.file
+    np.testing.assert_allclose(table.probabilities, measured.probabilities, atol=1e-5)
+    right = predictions.read(folder / "12.csv").probabilities.argmax(1) == table.truth
+    assert silent["accuracy"] == pytest.approx(np.mean(right))
+    assert softer["cost"] == pytest.approx(0, abs=0.01), "it levels what it hears"
+    assert f"{silent['uar']:.3f}" in printed
+    assert "no condition 'rain'" in undertone_train(*command, "rain", check=False).stderr
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from tests.support.bundles import TEMPERATURE, tiny_network, tiny_recipe
 from training import export
 from training.calibrate import softmax
 from training.errors import RunError
-from undertone.engine import graph_operations
+from undertone.saved_model import graph_operations
 
 
 def test_the_temperature_is_inside_the_graph(exported):

@@ -3,8 +3,11 @@ import pytest
 
 import undertone
 from undertone import audio
-from undertone.classifier import windows
+from undertone.bundle import Bundle
+from undertone.classifier import Classifier, windows
 from undertone.errors import AudioTooShort, NoSpeech
+
+SR = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +89,18 @@ def test_a_long_clip_is_the_mean_of_its_windows(model, hello):
     mean = model.engine.infer(windows(speech, model.spec)).mean(axis=0)
     for emotion, score in zip(model.manifest.emotions, mean, strict=True):
         assert scores(prediction)[emotion] == pytest.approx(float(score), abs=1e-6)
+
+
+def test_a_model_says_when_it_is_less_sure_than_it_mostly_is(model, hello):
+    sure = model.predict(hello).score
+
+    def codes(threshold: float | None, samples: np.ndarray) -> list[str]:
+        manifest = model.manifest.model_copy(update={"abstention_threshold": threshold})
+        doubting = Classifier(Bundle(model.bundle.path, manifest), model.engine)
+        return [notice.code for notice in doubting.predict(samples, sr=SR).warnings]
+
+    sentence = audio.read(hello, SR).samples
+    snatch = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1_600) / SR).astype(np.float32)
+    assert codes(None, sentence) == codes(sure - 1e-6, sentence) == []
+    assert codes(sure + 1e-6, sentence) == ["low_confidence"]
+    assert codes(1.0, snatch) == codes(None, snatch) == ["low_confidence"], "once is enough"

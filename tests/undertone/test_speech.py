@@ -62,6 +62,23 @@ def test_the_sounds_are_always_the_same_and_of_every_kind():
     assert kinds == set(nonspeech.KINDS)
 
 
+@pytest.mark.parametrize("sr", [8_000, SR])
+@pytest.mark.parametrize("seed", range(6))
+def test_leaving_out_what_is_faint_changes_nothing(seed, sr, spoken, monkeypatch):
+    rng = np.random.default_rng(seed)
+    parts = [
+        *(1e-4 * rng.standard_normal((2, sr)).astype(np.float32)),
+        spoken[: 2 * sr],
+        *(np.float32(0.3) * np.sin(2 * np.pi * hz * np.arange(sr) / sr) for hz in (40, 3_990)),
+        rng.standard_normal(sr // 5) * np.logspace(-4, 0, sr // 5),
+    ]
+    chosen = rng.permutation(len(parts))[: 3 + seed % 3]
+    sound = np.concatenate([np.zeros(sr), *(parts[index] for index in chosen)]).astype(np.float32)
+    found = speech.signs(sound, sr)
+    monkeypatch.setattr(speech, "_FEW", len(sound))
+    assert found == speech.signs(sound, sr)
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, 511, 512, 513, 3 * SR])
 def test_silence_is_no_speech_however_long(size):
     assert verdict(np.zeros(size)) == "no_speech"

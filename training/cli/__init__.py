@@ -8,8 +8,8 @@ from typing import Final
 
 import typer
 
-from training.cli.learning import crossval, download, fit, recipes
-from training.cli.results import evaluate, export, features, results
+from training.cli.learning import crossval, download, fit, recipes, restore, vouch
+from training.cli.results import compile_, evaluate, export, features, results, robustness
 
 # Features are products of small matrices, and every core has a clip of its own. NumPy reads this once,
 # when it is imported; other processes inherit it.
@@ -24,5 +24,18 @@ app: Final = typer.Typer(
     add_completion=False,
 )
 
-for _command in (download, recipes, crossval, fit, evaluate, features, export, results):
+for _command in (
+    download,
+    recipes,
+    crossval,
+    fit,
+    vouch,
+    restore,
+    evaluate,
+    features,
+    export,
+    robustness,
+    results,
+):
     app.command()(_command)
+app.command("compile")(compile_)

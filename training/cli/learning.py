@@ -84,7 +84,7 @@ def fit(
     Examples:
         undertone-train fit ravdess-conv-blstm --data data
     """
-    from undertone.engine import import_tensorflow
+    from undertone.saved_model import import_tensorflow
 
     import_tensorflow()  # before Keras does: quietly
     from training import recipe as recipes
@@ -101,6 +101,62 @@ def fit(
             console=err,
         )
         screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+
+
+def vouch(
+    recipe: RecipeName,
+    data: Data = DATA,
+    out: Out = RUNS,
+    models: Models = MODELS,
+    seed: Annotated[int, typer.Option(help="That the model was fitted with.")] = 0,
+    overrides: Overrides = None,
+) -> None:
+    """Put beside the model of RECIPE what was measured of it since `fit`; the network stays as it is.
+
+    Its manifest and card get the figures of protocols that they did not have.
+
+    Examples:
+        undertone-train crossval ravdess-conv-blstm --protocol random
+
+        undertone-train vouch ravdess-conv-blstm
+    """
+    from undertone.saved_model import import_tensorflow
+
+    import_tensorflow()  # before Keras does: quietly
+    from training import recipe as recipes
+    from training import vouch as vouching
+
+    with words_for_errors():
+        bundle = vouching.vouch(recipes.load(recipe, overrides or ()), data, out, models, seed=seed)
+        screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+
+
+def restore(
+    recipe: RecipeName,
+    out: Out = RUNS,
+    models: Models = MODELS,
+    overrides: Overrides = None,
+) -> None:
+    """Lay out the runs behind the model of RECIPE again, so that more seeds can join them.
+
+    A machine that has never run them then measures what is missing, and fits on all of it.
+
+    Examples:
+        undertone-train restore ravdess-lstm
+
+        undertone-train crossval ravdess-lstm --seed 0 --seed 1
+
+        undertone-train fit ravdess-lstm
+    """
+    from undertone.saved_model import import_tensorflow
+
+    import_tensorflow()  # before Keras does: quietly
+    from training import recipe as recipes
+    from training import restore as restoring
+
+    with words_for_errors():
+        for folder in restoring.restore(recipes.load(recipe, overrides or ()), out, models):
+            screen.print(str(folder), highlight=False, soft_wrap=True)
 
 
 def recipes() -> None:

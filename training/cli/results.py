@@ -12,6 +12,7 @@ from training.cli.common import (
     Data,
     Jobs,
     Models,
+    Out,
     Overrides,
     ProtocolOption,
     RecipeName,
@@ -113,7 +114,7 @@ def export(
     Examples:
         undertone-train export runs/ravdess-lstm/unseen/fold-1-seed-0 --format json-h5 --out handed-on
     """
-    from undertone.engine import import_tensorflow
+    from undertone.saved_model import import_tensorflow
 
     import_tensorflow()  # before Keras does: quietly
     from training.exchange import hand_on
@@ -121,6 +122,71 @@ def export(
     with words_for_errors():
         for path in hand_on(run, form, to):
             screen.print(str(path), highlight=False, soft_wrap=True)
+
+
+def compile_(
+    model: Annotated[
+        list[str], typer.Argument(help="Bundles' folders, or their names in --models.")
+    ],
+    models: Models = MODELS,
+) -> None:
+    """Write the network of each MODEL for ONNX Runtime, beside its SavedModel. `fit` does it, too.
+
+    The answers are compared; the digest of the bundle changes.
+
+    Examples:
+        undertone-train compile undertone-ravdess
+    """
+    from training.compile import compile_network
+    from undertone.bundle import open_bundle
+
+    with words_for_errors():
+        for name in model:
+            folder = Path(name) if Path(name).is_dir() else models / name
+            with err.status(f"compiling {folder}"):
+                bundle = compile_network(open_bundle(folder))
+            screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+
+
+def robustness(
+    recipe: RecipeName,
+    data: Data = DATA,
+    out: Out = RUNS,
+    seed: Annotated[int, typer.Option(help="Of the runs that are tried.")] = 0,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(help="Only those whose names begin so; repeatable. Default: all."),
+    ] = None,
+    overrides: Overrides = None,
+    jobs: Jobs = None,
+) -> None:
+    """Try the models of a finished cross-validation under worse conditions: what does each cost?
+
+    Loudness, telephone, MP3, white noise, babble, a room, silence around it, clipping. Every fold's model
+    hears its own test speakers; what it refuses to answer counts as wrong.
+
+    Examples:
+        undertone-train robustness ravdess-conv-blstm --data data
+
+        undertone-train robustness ravdess-conv-blstm --condition telephone --condition MP3
+    """
+    from training import recipe as recipes
+    from training import robustness as trying
+    from training.conditions import chosen
+    from training.pool import default_jobs
+    from training.tables import losses_table
+
+    with words_for_errors():
+        found = trying.measure(
+            recipes.load(recipe, overrides or ()),
+            data,
+            out,
+            seed=seed,
+            conditions=chosen(condition or ()),
+            jobs=jobs or default_jobs(),
+            console=err,
+        )
+        screen.print(losses_table(found))
 
 
 def results(

@@ -1,0 +1,104 @@
+"""Whether the service grows, and whether it is well meanwhile: ``python -m benchmarks.growth``.
+
+Twenty thousand requests of mixed lengths, from a tenth of a second to ten, as forms and as they are, some of
+them refused, from as many clients as saturate it; `/healthz` is asked twenty times a second. Memory is read
+after every two thousand. Writes ``benchmarks/results/growth.json``.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count, cycle
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks.length import recording
+from benchmarks.serving import machine, served
+from benchmarks.traffic import Client, at, form_request, predict_request
+
+RESULTS: Final = Path(__file__).resolve().parent / "results" / "growth.json"
+REQUESTS: Final = 20_000
+STEP: Final = 2_000
+CLIENTS: Final = 48
+LENGTHS: Final = (0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 10)
+RATES: Final = ((16_000, 1), (48_000, 1), (44_100, 2))
+BAD: Final = (b"", b"RIFF", b"<html>", bytes(10_000))
+HEALTH: Final = b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    before, console = machine(), Console()
+    with (
+        served(log_level="warning") as server,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+    ):
+        port = int(server.url.rpartition(":")[2])
+        idle, steps, health = server.rss_mb(), [], []
+        for number in range(REQUESTS // STEP):
+            started = time.perf_counter()
+            statuses, waits = pool.submit(run, port, number).result()
+            health += waits
+            steps.append(
+                {
+                    "requests": (number + 1) * STEP,
+                    "rss_mb": round(server.rss_mb(), 1),
+                    "per_second": round(STEP / (time.perf_counter() - started), 1),
+                    "statuses": statuses,
+                }
+            )
+            console.print(steps[-1])
+    first, last = steps[0]["rss_mb"], steps[-1]["rss_mb"]
+    report = {
+        "command": "python -m benchmarks.growth",
+        "machine": {**before, "load_average_at_the_end": machine()["load_average"]},
+        "clients": CLIENTS,
+        "idle_rss_mb": round(idle, 1),
+        "steps": steps,
+        "growth_from_2000_to_20000": round(last / first - 1, 4),
+        "healthz_ms": {
+            name: round(1e3 * at(health, share), 1)
+            for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+        },
+    }
+    console.print({key: value for key, value in report.items() if key != "steps"})
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def run(port: int, number: int) -> tuple[dict[str, int], list[float]]:
+    """`STEP` requests from `CLIENTS`: how often each status came, and how long `/healthz` took."""
+    sounds = [recording(length, *rate) for length in LENGTHS for rate in RATES]
+    kinds = [kind(data) for data in (*sounds, *BAD) for kind in (predict_request, form_request)]
+    # Their number has no divisor in common with that of the clients: everybody sends all of them.
+    following, left = cycle(kinds[number:] + kinds[:number]), count()
+    client, watcher = Client(port), Client(port)
+    statuses: dict[str, int] = {}
+    waits: list[float] = []
+    ended = asyncio.Event()
+
+    async def one() -> None:
+        while next(left) < STEP:
+            answer = await client.ask(next(following))
+            statuses[str(answer.status)] = statuses.get(str(answer.status), 0) + 1
+
+    async def watch() -> None:
+        while not ended.is_set():
+            waits.append((await watcher.ask(HEALTH)).seconds)
+            await asyncio.sleep(0.05)
+
+    async def everybody() -> None:
+        watching = asyncio.create_task(watch())
+        await asyncio.gather(*(one() for _ in range(CLIENTS)))
+        ended.set()
+        await watching
+
+    asyncio.run(everybody())
+    return statuses, waits
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What was measured of a recipe after its model was shipped, put beside the model."""
+
+import json
+from pathlib import Path
+
+from training import crossval, predictions, ship
+from training.card import write_card
+from training.clip import Clip
+from training.crossval import EVIDENCE, Crossval
+from training.errors import RunError
+from training.protocols import Kind, protocol
+from training.recipe import Recipe
+from training.restore import require_same_recipe
+from training.task import read_clips
+from undertone.bundle import Bundle, open_bundle, seal
+
+
+def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0) -> Bundle:
+    """Give ``models/<recipe.model>`` the finished runs under protocols that it was not measured by yet.
+
+    Predictions, manifest and card get the new figures; network and temperature stay as they are.
+
+    Args:
+        recipe: of the model.
+        data: the folder that holds the corpora.
+        out: where the runs are.
+        models: where the bundle is.
+        seed: that the model was shipped with.
+
+    Raises:
+        RunError: the model is of another recipe, or there is nothing new.
+        UndertoneError: recordings or the bundle are missing.
+    """
+    bundle = open_bundle(models / recipe.model)
+    require_same_recipe(bundle, recipe)
+    clips = read_clips(recipe, data)
+    new = {
+        kind: evidence
+        for kind, evidence in ship.finished(recipe, clips, out).items()
+        if evidence.protocol.name not in bundle.manifest.metrics
+    }
+    if not new:
+        raise RunError(
+            f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
+            "`undertone-train crossval --protocol random` measures it on a random split"
+        )
+    for kind, evidence in new.items():
+        ship.write_evidence(bundle.path / EVIDENCE[kind], recipe, evidence)
+    metrics = {each.protocol.name: each.metrics for each in new.values()}
+    manifest = bundle.manifest.model_copy(
+        update={"metrics": {**bundle.manifest.metrics, **metrics}}
+    )
+    vouched = Bundle(bundle.path, manifest)
+    runs = json.loads((bundle.path / EVIDENCE["unseen"] / ship.RUNS).read_text())
+    write_card(
+        vouched,
+        recipe,
+        _shipped(vouched, recipe, clips, "unseen"),
+        _shipped(vouched, recipe, clips, "random"),
+        epochs=ship.chosen_epochs(runs, seed),
+        seed=seed,
+    )
+    return seal(bundle.path, manifest)
+
+
+def _shipped(bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind) -> Crossval:
+    """The evidence that lies in a bundle."""
+    folder = bundle.path / EVIDENCE[kind]
+    measured = protocol(kind, recipe.corpora, clips)
+    return Crossval(
+        folder,
+        recipe.emotions,
+        measured,
+        bundle.manifest.metrics[measured.name],
+        predictions.read(folder / crossval.PREDICTIONS),
+        predictions.read(folder / crossval.VALIDATION),
+    )
