@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from training.bands import Bands, filtered, stretched, warped
 from training.recipe import Augmentation
 from undertone.features import Matrix
 from undertone.preprocess import Samples
@@ -48,8 +49,9 @@ def augment_batch(
     fill: Matrix,
     settings: Augmentation,
     generator: np.random.Generator,
+    bands: Bands | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Shift, mask and mix a batch.
+    """Vary, shift, mask and mix a batch.
 
     Args:
         features: ``float32[n, frames, width]``; changed in place.
@@ -57,11 +59,13 @@ def augment_batch(
         fill: ``float32[width]``, what stands in masked places: the mean of the training set.
         settings: how much of each.
         generator: where chance comes from.
+        bands: where log-mel stands among the features, if it does.
 
     Returns:
         Features and targets of the same shapes.
     """
     for matrix in features:
+        _vary(matrix, bands, settings, generator)
         _shift_and_mask(matrix, fill, settings, generator)
     if settings.mixup == 0:
         return features, targets
@@ -70,6 +74,23 @@ def augment_batch(
     partner = generator.permutation(len(features))
     mixed = share[..., None] * features + (1 - share[..., None]) * features[partner]
     return mixed, share * targets + (1 - share) * targets[partner]
+
+
+def _vary(
+    matrix: Matrix,
+    bands: Bands | None,
+    settings: Augmentation,
+    generator: np.random.Generator,
+) -> None:
+    if settings.stretch:
+        matrix[:] = stretched(matrix, 1 + generator.uniform(-settings.stretch, settings.stretch))
+    if bands is None:
+        return
+    if settings.warp:
+        factor = 1 + generator.uniform(-settings.warp, settings.warp)
+        matrix[:, bands.columns] = warped(matrix[:, bands.columns], bands.hertz, factor)
+    if settings.filter_db:
+        matrix[:, bands.columns] = filtered(matrix[:, bands.columns], settings.filter_db, generator)
 
 
 def _shift_and_mask(

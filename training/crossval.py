@@ -17,7 +17,7 @@ from training.predictions import Predictions
 from training.protocols import KINDS, Kind, Protocol, protocol
 from training.provenance import revision
 from training.recipe import Recipe, resolved
-from training.task import Member, Report, Run, is_finished, read_clips
+from training.task import Member, Report, Run, all_clips, is_finished, is_recipe, read_clips
 from undertone.bundle import Metrics
 
 PREDICTIONS: Final = "predictions.csv"
@@ -85,7 +85,7 @@ def crossval(
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     unfinished = [run for run in runs if not is_finished(run)]
     if unfinished:
-        extract_all(clips, recipe, out / FEATURES, jobs=jobs, console=console)
+        extract_all(all_clips(recipe, data), recipe, out / FEATURES, jobs=jobs, console=console)
     do_all([member for run in unfinished for member in run.members], train_member, jobs, console)
     do_all(unfinished, assemble_run, jobs, console, fresh=False)
     result = collect(recipe, chosen, kind, folder, folds, seeds, overrides)
@@ -130,7 +130,7 @@ def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
     for kind in KINDS:
         folder = out / recipe.name / kind
         kept = folder / RECIPE
-        if kept.is_file() and json.loads(kept.read_text()) == json.loads(resolved(recipe)):
+        if kept.is_file() and is_recipe(json.loads(kept.read_text()), recipe):
             found[kind] = Metrics.model_validate_json((folder / METRICS).read_text())
     return found
 

@@ -38,6 +38,12 @@ CORPORA: Final[Mapping[str, Corpus]] = {
         citation="Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391",
         url="https://doi.org/10.5281/zenodo.1188976",
     ),
+    "ravdess-song": Corpus(
+        name="RAVDESS song",
+        licence="CC BY-NC-SA 4.0",
+        citation="Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391",
+        url="https://doi.org/10.5281/zenodo.1188976",
+    ),
     "tess": Corpus(
         name="TESS",
         licence="CC BY-NC-ND 4.0",
@@ -117,7 +123,7 @@ def write_bundle(
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     signature = write_saved_model(model, calibration.temperature, path / SAVED_MODEL)
-    corpora = tuple(corpus(name) for name in recipe.corpora)
+    corpora = tuple(corpus(name) for name in (*recipe.corpora, *recipe.auxiliary.corpora))
     manifest = Manifest(
         name=name,
         version=recipe.version,

@@ -1,6 +1,7 @@
 """One network, one training set, one seed."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import metrics
-from training.augment import augment_batch
+from training.batches import batches, steps_an_epoch
 from training.dataset import Dataset
 from training.history import Epoch
 from training.network import build
@@ -19,11 +20,11 @@ from undertone.saved_model import import_tensorflow
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A trained network, with the weights of its best epoch."""
+    """A trained network, with the weights of the epoch that was kept."""
 
     model: keras.Model
     history: tuple[Epoch, ...]
-    best: Epoch
+    kept: Epoch
 
 
 Report = Callable[[Epoch], None]
@@ -35,27 +36,29 @@ def fit(
     validation: Dataset | None,
     seed: int,
     *,
+    auxiliary: Dataset | None = None,
     stop_after: int | None = None,
     report: Report = lambda _: None,
 ) -> Fitted:
     """Train the recipe's network.
 
     The weights kept are those of the epoch that is best on ``validation`` by what the recipe's
-    schedule monitors. Without it, training ends after ``stop_after`` epochs of the recipe's schedule,
-    and the last weights are kept.
+    schedule monitors, or the last ones, if that is what it keeps. Without validation, training ends after
+    ``stop_after`` epochs of the schedule, and the last weights are kept.
 
     Args:
         recipe: network, augmentation and schedule.
         training: with its variants; one of them is drawn for each clip in each epoch.
         validation: clips of speakers who are not in ``training``.
         seed: of weights, order and augmentation.
+        auxiliary: clips, with variants, of the corpora that only train.
         stop_after: the number of epochs, where nothing validates.
         report: called after each epoch.
     """
     keras.utils.set_random_seed(seed)
     schedule = recipe.schedule
     model = build(recipe.network, training.plain, len(recipe.emotions))
-    steps = -(-len(training.truth) // schedule.batch_size)
+    steps = steps_an_epoch(recipe, training, auxiliary)
     model.compile(
         optimizer=_optimiser(schedule, steps),
         loss=keras.losses.CategoricalCrossentropy(
@@ -63,22 +66,60 @@ def fit(
         ),
         metrics=["categorical_accuracy"],
     )
-    batches = _batches(recipe, training, np.random.default_rng(seed))
+    feed = batches(recipe, training, auxiliary, np.random.default_rng(seed))
+    average = _Average(schedule.ema)
     history: list[Epoch] = []
-    best, best_weights = None, None
+    kept, kept_weights = None, None
     for number in range(1, (stop_after or schedule.epochs) + 1):
-        figures = [model.train_on_batch(*next(batches)) for _ in range(steps)]
+        figures = []
+        for _ in range(steps):
+            figures.append(model.train_on_batch(*next(feed)))
+            average.add(model)
         loss, accuracy = np.mean(figures, axis=0).tolist()
-        epoch = _validated(number, loss, accuracy, model, validation)
-        history.append(epoch)
-        report(epoch)
-        if best is None or _is_better(epoch, best, schedule.monitor):
-            best, best_weights = epoch, model.get_weights()
-        elif number - best.number >= schedule.patience:
-            break
-    assert best is not None
-    model.set_weights(best_weights)
-    return Fitted(model, tuple(history), best)
+        with average.in_place(model):
+            epoch = _validated(number, loss, accuracy, model, validation)
+            history.append(epoch)
+            report(epoch)
+            if schedule.keep == "last" or kept is None or _is_better(epoch, kept, schedule.monitor):
+                kept, kept_weights = epoch, model.get_weights()
+            elif number - kept.number >= schedule.patience:
+                break
+    assert kept is not None
+    model.set_weights(kept_weights)
+    return Fitted(model, tuple(history), kept)
+
+
+class _Average:
+    """The exponential moving average of a network's weights over its steps (Tarvainen and Valpola 2017)."""
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+        self._weights: list[NDArray[np.float32]] = []
+        self._steps = 0
+
+    def add(self, model: keras.Model) -> None:
+        """Take the weights of this step in; the first steps count as in a plain mean."""
+        if not self._decay:
+            return
+        self._steps += 1
+        present = model.get_weights()
+        if not self._weights:
+            self._weights = present
+            return
+        rate = max(1 - self._decay, 1 / self._steps)
+        for mean, weight in zip(self._weights, present, strict=True):
+            mean += rate * (weight - mean)
+
+    @contextmanager
+    def in_place(self, model: keras.Model) -> Iterator[None]:
+        """The network with the average for its weights; with its own again afterwards."""
+        if not self._decay:
+            yield
+            return
+        present = model.get_weights()
+        model.set_weights(self._weights)
+        yield
+        model.set_weights(present)
 
 
 def logits(model: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -150,26 +191,3 @@ def _optimiser(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.AdamW(
         rate, weight_decay=schedule.weight_decay, clipnorm=schedule.clip_norm
     )
-
-
-def _batches(
-    recipe: Recipe, training: Dataset, generator: np.random.Generator
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Shuffled, augmented batches without end; all of one size, so that the graph is traced once."""
-    size = min(recipe.schedule.batch_size, len(training.truth))
-    one_hot = np.eye(len(recipe.emotions), dtype=np.float32)[training.truth]
-    fill = training.plain.mean(axis=(0, 1))
-    n_clips, n_variants = training.features.shape[:2]
-    order = np.empty(0, dtype=np.int64)
-    while True:
-        if order.size < size:
-            order = np.concatenate([order, generator.permutation(n_clips)])
-        chosen, order = order[:size], order[size:]
-        variant = generator.integers(n_variants, size=size)
-        yield augment_batch(
-            training.features[chosen, variant],
-            one_hot[chosen],
-            fill,
-            recipe.augmentation,
-            generator,
-        )

@@ -10,7 +10,7 @@ from training import history
 from training.dataset import evaluation_set, training_set
 from training.fit import fit, use_threads
 from training.history import Epoch
-from training.task import Member, Progress, Report, finish, split_of
+from training.task import Member, Progress, Report, auxiliary_clips, finish, split_of
 
 MODEL: Final = "model.keras"
 HISTORY: Final = "history.csv"
@@ -30,26 +30,40 @@ def train(member: Member, report: Report = lambda _: None) -> None:
     report(Progress(member.name, 0, total, "reading features"))
     folder = member.run.features
     training = training_set(split.train, recipe, folder)
+    companions = auxiliary_clips(member.run, split)
+    auxiliary = training_set(companions, recipe, folder) if companions else None
     validation = evaluation_set(split.validation, recipe, folder) if split.validation else None
 
     def tell(epoch: Epoch) -> None:
         report(Progress(member.name, epoch.number, total, _note(epoch)))
 
-    fitted = fit(recipe, training, validation, member.seed, stop_after=epochs, report=tell)
+    fitted = fit(
+        recipe,
+        training,
+        validation,
+        member.seed,
+        auxiliary=auxiliary,
+        stop_after=epochs,
+        report=tell,
+    )
     fitted.model.save(member.folder / MODEL)
     history.write(member.folder / HISTORY, [fitted.history])
-    best = fitted.best
+    kept = fitted.kept
     finish(
         member,
         {
             "revision": member.run.revision,
-            "best_epoch": best.number,
+            "best_epoch": kept.number,
             "epochs": len(fitted.history),
-            "validation_uar": best.validation_uar,
+            "validation_uar": kept.validation_uar,
+            "validation_accuracy": kept.validation_accuracy,
+            "validation_loss": kept.validation_loss,
+            "parameters": fitted.model.count_params(),
             "seconds": round(time.monotonic() - started, 1),
+            "cpu_seconds": round(time.process_time(), 1),
         },
     )
-    report(Progress(member.name, total, total, f"best epoch {best.number}"))
+    report(Progress(member.name, total, total, f"epoch {kept.number} kept"))
 
 
 def _note(epoch: Epoch) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from training.recipe import ConvBlstm, Network, Recurrent
+from training.recipe import ConvBlstm, Network, Recurrent, Statistic
 
 
 def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> keras.Model:
@@ -64,7 +64,7 @@ def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
     hidden = layers.Bidirectional(layers.LSTM(network.lstm, return_sequences=True))(hidden)
     hidden = layers.Dropout(network.dropout)(hidden)
-    pooled = layers.Dropout(network.dropout)(_pool(hidden, network.attention))
+    pooled = layers.Dropout(network.dropout)(_pool(hidden, network))
     return layers.Dense(n_emotions, name="logits")(pooled)
 
 
@@ -103,9 +103,23 @@ def _convolution(
     return layers.Dropout(dropout)(hidden)
 
 
-def _pool(hidden: Any, units: int) -> Any:
-    """Frames to one vector: their attention-weighted mean, their mean, their maximum."""
-    scores = layers.Dense(1)(layers.Dense(units, activation="tanh")(hidden))
-    weights = layers.Softmax(axis=1)(scores)
-    attended = ops.sum(hidden * weights, axis=1)
-    return layers.Concatenate()([attended, ops.mean(hidden, axis=1), ops.max(hidden, axis=1)])
+def _pool(hidden: Any, network: ConvBlstm) -> Any:
+    """Frames to one vector: what the network asks for of them, side by side."""
+    statistics = [_statistic(hidden, name, network.attention) for name in network.pool]
+    return layers.Concatenate()(statistics) if len(statistics) > 1 else statistics[0]
+
+
+def _statistic(hidden: Any, name: Statistic, attention: int) -> Any:
+    match name:
+        case "attention":
+            scores = layers.Dense(1)(layers.Dense(attention, activation="tanh")(hidden))
+            return ops.sum(hidden * layers.Softmax(axis=1)(scores), axis=1)
+        case "mean":
+            return ops.mean(hidden, axis=1)
+        case "std":
+            # The root of nothing has no slope.
+            return ops.sqrt(ops.var(hidden, axis=1) + 1e-5)
+        case "max":
+            return ops.max(hidden, axis=1)
+        case _:
+            assert_never(name)

@@ -4,13 +4,21 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from training.errors import RecipeError
 from undertone import emotions
-from undertone.spec import Spec
+from undertone.spec import LogMel, Spec
 
 FOLDER: Final = Path(__file__).parent / "recipes"
 """Where the recipes that come with this package lie."""
@@ -20,6 +28,9 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Statistic = Literal["attention", "mean", "std", "max"]
 
 
 class ConvBlstm(_Frozen):
@@ -34,6 +45,8 @@ class ConvBlstm(_Frozen):
     """Units in each direction."""
     attention: PositiveInt = 64
     """Units of the layer that scores frames."""
+    pool: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("attention", "mean", "max")
+    """What of all frames goes on."""
     dropout: Share = 0.3
     """Before and after the pooling."""
 
@@ -78,6 +91,13 @@ class Augmentation(_Frozen):
     """Widest mask over features, in columns."""
     mixup: Annotated[float, Field(ge=0)] = 0.2
     """Alpha of mixup (Zhang et al. 2018); 0: none."""
+    warp: Share = 0.0
+    """Another throat: frequencies of log-mel stretched by a factor within this of 1, anew in each batch
+    (VTLP, Jaitly and Hinton 2013)."""
+    stretch: Share = 0.0
+    """Another tempo: time stretched by a factor within this of 1, anew in each batch."""
+    filter_db: Annotated[float, Field(ge=0)] = 0.0
+    """Another microphone: a smooth curve of gains up to this (FilterAugment, Nam et al. 2022)."""
 
 
 class Schedule(_Frozen):
@@ -96,6 +116,20 @@ class Schedule(_Frozen):
     """What of the validation clips says which epoch is best."""
     patience: PositiveInt = 20
     """Epochs without a better one after which training stops."""
+    keep: Literal["best", "last"] = "best"
+    """``last``: the whole schedule is run, and its last weights are kept, which chose nothing."""
+    ema: Share = 0.0
+    """Weights are averaged over steps, with this much of the past in each; 0: they are not."""
+    balance: bool = False
+    """Whether each emotion is heard equally often."""
+
+
+class Auxiliary(_Frozen):
+    """Corpora that only train: never tested, each clip on the side of the split on which its speaker is."""
+
+    corpora: tuple[str, ...] = ()
+    share: Share = 0.3
+    """Of each batch; an epoch is still every clip of the recipe's own corpora once."""
 
 
 class Recipe(_Frozen):
@@ -115,8 +149,21 @@ class Recipe(_Frozen):
     network: Network = ConvBlstm()
     members: PositiveInt = 1
     """Networks from different seeds whose logits are averaged inside the graph."""
+    auxiliary: Auxiliary = Auxiliary()
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _bands_are_there(self) -> Self:
+        bands = any(isinstance(feature, LogMel) for feature in self.spec.features)
+        asked = self.augmentation.warp or self.augmentation.filter_db
+        if asked and not (bands and self.spec.summary == "frames"):
+            raise ValueError(
+                "augmentation.warp and filter_db need a log_mel feature, frame by frame"
+            )
+        if both := sorted(set(self.corpora) & set(self.auxiliary.corpora)):
+            raise ValueError(f"{', '.join(both)} cannot be tested and auxiliary at once")
+        return self
 
 
 def names() -> tuple[str, ...]:

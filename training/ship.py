@@ -28,7 +28,7 @@ from training.protocols import KINDS, Kind, protocol
 from training.provenance import revision
 from training.recipe import Recipe, resolved
 from training.run import BUNDLE
-from training.task import Run, code_of, is_finished_in, read_clips, summary
+from training.task import Run, all_clips, code_of, is_finished_in, read_clips, summary
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
 
 RUNS: Final = "runs.json"
@@ -79,7 +79,7 @@ def ship(
         epochs=epochs,
     )
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
-    extract_all(clips, recipe, final.features, jobs=jobs, console=console)
+    extract_all(all_clips(recipe, data), recipe, final.features, jobs=jobs, console=console)
     do_all(final.members, train_member, jobs, console)
     heard = unseen.protocol.split(unseen.protocol.folds[0], seed).validates_on_heard
     bundle = write_bundle(

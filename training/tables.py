@@ -9,6 +9,7 @@ from rich.table import Table
 from training.protocols import Kind
 from training.recipe import Recipe
 from training.robustness import Loss
+from training.screen import Standing
 from undertone.bundle import Metrics
 
 
@@ -62,6 +63,27 @@ def losses_table(losses: Sequence[Loss]) -> Table:
     for loss in losses:
         figures = (f"{value:.3f}" for value in (loss.uar, loss.cost, loss.accuracy, loss.ece))
         table.add_row(loss.condition, *figures, f"{loss.refused:.1%}")
+    return table
+
+
+def leaderboard_table(standings: Sequence[Standing]) -> Table:
+    """What was tried, best first, and what a network of each costs."""
+    table = Table(title="validation speakers, mean over folds and seeds", title_justify="left")
+    for heading in ("change", "UAR", "loss", "by fold", "networks", "parameters", "CPU, s"):
+        table.add_column(heading, justify="left" if heading == "change" else "right")
+    for standing in standings:
+        folds: dict[str, list[float]] = {}
+        for trial in standing.trials:
+            folds.setdefault(trial.fold, []).append(trial.validation_uar)
+        table.add_row(
+            standing.change,
+            f"{standing.uar:.3f}",
+            f"{standing.loss:.3f}",
+            "  ".join(f"{fold}: {statistics.fmean(uars):.3f}" for fold, uars in folds.items()),
+            str(len(standing.trials)),
+            str(standing.trials[0].parameters),
+            f"{standing.cpu_seconds:.0f}",
+        )
     return table
 
 

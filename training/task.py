@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pydantic import ValidationError
+
 from training import corpora
 from training.clip import Clip
 from training.errors import RunError
@@ -115,11 +117,19 @@ def is_finished_in(folder: Path, recipe: Recipe) -> bool:
     """
     if not (folder / _DONE).is_file():
         return False
-    if summary(folder)["recipe"] != json.loads(resolved(recipe)):
+    if not is_recipe(summary(folder)["recipe"], recipe):
         raise RunError(
             f"{folder} holds a run of another recipe: remove it, or choose another --out"
         )
     return True
+
+
+def is_recipe(kept: Mapping[str, Any], recipe: Recipe) -> bool:
+    """Whether ``kept`` is that recipe; a setting that did not exist when it was written has its default."""
+    try:
+        return Recipe.model_validate(kept) == recipe
+    except ValidationError:
+        return False
 
 
 def code_of(run: Run) -> str:
@@ -172,6 +182,13 @@ def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
     return tuple(clip for name in recipe.corpora for clip in corpora.read(name, data))
 
 
+def all_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:
+    """Those of `read_clips`, then every clip of the auxiliary corpora whose emotion the recipe knows."""
+    others = (clip for name in recipe.auxiliary.corpora for clip in corpora.read(name, data))
+    known = (clip for clip in others if clip.emotion in recipe.emotions)
+    return (*read_clips(recipe, data), *known)
+
+
 def protocol_of(run: Run) -> Protocol:
     """The protocol that a run is a part of; raises as `read_clips` and `protocol` do."""
     return protocol(run.kind, run.recipe.corpora, read_clips(run.recipe, run.data))
@@ -182,3 +199,15 @@ def split_of(run: Run) -> Split:
     if run.fold is None:
         return Split("everybody", read_clips(run.recipe, run.data), (), ())
     return protocol_of(run).split(run.fold, run.seed)
+
+
+def auxiliary_clips(run: Run, split: Split) -> tuple[Clip, ...]:
+    """Clips of the recipe's auxiliary corpora whose speakers train, and whose emotions it knows.
+
+    Whoever is tested or validates, and does not train, is in none of them: the people of RAVDESS also sing.
+    """
+    apart = {clip.speaker for clip in (*split.validation, *split.test)}
+    apart -= {clip.speaker for clip in split.train}
+    own = set(run.recipe.corpora)
+    clips = all_clips(run.recipe, run.data) if run.recipe.auxiliary.corpora else ()
+    return tuple(clip for clip in clips if clip.corpus not in own and clip.speaker not in apart)

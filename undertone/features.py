@@ -99,6 +99,11 @@ def log_mel(shared: Spectrum, feature: LogMel) -> Matrix:
     return _decibels(shared.power @ bank, feature.top_db)
 
 
+def mel_centres(sr: int, feature: LogMel) -> NDArray[np.float64]:
+    """The frequency of each column of `log_mel`, ``float64[n_mels]`` in Hz."""
+    return _mel_edges(sr, feature.n_mels, feature.fmin, feature.fmax)[1:-1]
+
+
 def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
     """``float32[frames, n_mfcc * (1 + deltas)]``: the coefficients, then their first and second slope."""
     bank = _mel_bank(shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax)
@@ -170,13 +175,18 @@ def _window(stft: Stft) -> Samples:
 @cache
 def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Matrix:
     """``float32[1 + n_fft / 2, n_mels]``: triangles of equal area, evenly apart in mel."""
-    lowest, highest = _mel(np.array([fmin, sr / 2 if fmax is None else fmax]))
-    edges = _hertz(np.linspace(lowest, highest, n_mels + 2))
+    edges = _mel_edges(sr, n_mels, fmin, fmax)
     frequency = np.fft.rfftfreq(n_fft, 1 / sr)[:, np.newaxis]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     rising = (frequency - left) / (centre - left)
     falling = (right - frequency) / (right - centre)
     return _constant(np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left))
+
+
+def _mel_edges(sr: int, n_mels: int, fmin: float, fmax: float | None) -> NDArray[np.float64]:
+    """Where the triangles begin, peak and end, ``float64[n_mels + 2]`` in Hz."""
+    lowest, highest = _mel(np.array([fmin, sr / 2 if fmax is None else fmax]))
+    return _hertz(np.linspace(lowest, highest, n_mels + 2))
 
 
 def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from service.app import create_app
 from service.models import Models, load_models
@@ -18,6 +18,9 @@ from tests.support.servers import running
 from tests.support.visitor import KEY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+# A busy machine may take longer than the five seconds of the default: that is no fault of the page.
+expect.set_options(timeout=30_000)
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 

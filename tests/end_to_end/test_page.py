@@ -88,9 +88,9 @@ def test_a_click_on_the_timeline_plays_from_there(visitor, hello):
     visitor.stage.click(position={"x": 0.5 * box["width"], "y": 20})
     expect(visitor.button("Pause")).to_be_visible()
     caption = visitor.page.locator("#bars-of")
-    expect(caption).to_have_text(re.compile(r"at 0:0[23]"), timeout=5_000)
+    expect(caption).to_have_text(re.compile(r"at 0:0[23]"))
     assert visitor.position > 1.5
-    expect(caption).to_have_text("in the whole recording", timeout=5_000)  # it ended
+    expect(caption).to_have_text("in the whole recording")  # it ended
     expect(visitor.button("Play")).to_be_visible()
     visitor.button("Play").click()
     visitor.button("Pause").click()

@@ -69,6 +69,39 @@ def test_the_epoch_that_is_kept_is_the_best_by_what_is_monitored(monitor):
         "accuracy": max(fitted.history, key=lambda e: (e.validation_accuracy, -e.validation_loss)),
         "loss": min(fitted.history, key=lambda e: e.validation_loss),
     }
-    assert fitted.best == best[monitor]
+    assert fitted.kept == best[monitor]
     scores = logits(fitted.model, data.plain)
-    assert np.mean(scores.argmax(axis=1) == data.truth) == fitted.best.validation_accuracy
+    assert np.mean(scores.argmax(axis=1) == data.truth) == fitted.kept.validation_accuracy
+
+
+@pytest.mark.slow
+def test_the_last_weights_are_kept_where_nothing_shall_choose():
+    chosen = recipe.load(
+        "ravdess-conv-blstm",
+        [
+            *SMALL["ravdess-conv-blstm"],
+            "spec.duration_s=0.3",
+            "augmentation.variants=0",
+            "augmentation.time_mask=2",
+            "schedule.epochs=5",
+            "schedule.batch_size=8",
+            "schedule.patience=1",
+            "schedule.keep='last'",
+            "schedule.ema=0.9",
+            "network.pool=['std', 'mean']",
+        ],
+    )
+    data = corpus(chosen)
+    fitted = fit(chosen, data, data, seed=1)
+    assert [epoch.number for epoch in fitted.history] == [1, 2, 3, 4, 5]
+    assert fitted.kept == fitted.history[-1]
+    # What is kept is what was validated: the average, not the weights of the last step.
+    scores = logits(fitted.model, data.plain)
+    assert np.mean(scores.argmax(axis=1) == data.truth) == fitted.kept.validation_accuracy
+    other = fit(
+        chosen.model_copy(update={"schedule": chosen.schedule.model_copy(update={"ema": 0})}),
+        data,
+        data,
+        seed=1,
+    )
+    assert not np.allclose(logits(other.model, data.plain), scores)

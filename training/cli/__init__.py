@@ -8,7 +8,16 @@ from typing import Final
 
 import typer
 
-from training.cli.learning import crossval, download, fit, recipes, restore, vouch
+from training.cli.learning import (
+    crossval,
+    download,
+    fit,
+    leaderboard,
+    recipes,
+    restore,
+    screen,
+    vouch,
+)
 from training.cli.results import compile_, evaluate, export, features, results, robustness
 
 # Features are products of small matrices, and every core has a clip of its own. NumPy reads this once,
@@ -31,6 +40,8 @@ for _command in (
     fit,
     vouch,
     restore,
+    screen,
+    leaderboard,
     evaluate,
     features,
     export,

@@ -39,10 +39,12 @@ Jobs = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Where runs are kept; finished ones are not run again.")]
 Models = Annotated[Path, typer.Option(help="The folder that holds the bundles.")]
+Log = Annotated[Path, typer.Option(help="The CSV of every network that was tried.")]
 
 DATA: Final = Path("data")
 RUNS: Final = Path("runs")
 MODELS: Final = Path("models")
+EXPERIMENTS: Final = Path("training/experiments/experiments.csv")
 
 
 ProtocolOption = Annotated[

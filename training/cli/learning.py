@@ -1,15 +1,18 @@
 """Commands from recordings to a bundle."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from training.cli.common import (
     DATA,
+    EXPERIMENTS,
     MODELS,
     RUNS,
     Data,
     Jobs,
+    Log,
     Models,
     Out,
     Overrides,
@@ -18,7 +21,7 @@ from training.cli.common import (
     err,
     words_for_errors,
 )
-from training.cli.common import out as screen
+from training.cli.common import out as console
 
 
 def crossval(
@@ -63,9 +66,9 @@ def crossval(
             jobs=jobs,
             console=err,
         )
-        screen.print(metrics_table(result.metrics, result.emotions))
-        screen.print(protocols_table(chosen, crossvalidation.measured(chosen, out)))
-        screen.print(f"[dim]{result.folder}[/dim]")
+        console.print(metrics_table(result.metrics, result.emotions))
+        console.print(protocols_table(chosen, crossvalidation.measured(chosen, out)))
+        console.print(f"[dim]{result.folder}[/dim]")
 
 
 def fit(
@@ -100,7 +103,51 @@ def fit(
             jobs=jobs,
             console=err,
         )
-        screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+        console.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+
+
+def screen(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A TOML file.")],
+    data: Data = DATA,
+    out: Out = RUNS,
+    log: Log = EXPERIMENTS,
+    jobs: Jobs = None,
+) -> None:
+    """Try the changes to a recipe that PLAN lists, by what validation speakers say of them.
+
+    Nothing is asked about the test speakers. Every network becomes a row of --log; the board of all that
+    was tried comes last. Interrupted? The same command goes on where it stopped.
+
+    A plan names a recipe, overrides that all changes share, and changes:
+
+        recipe = "ravdess-conv-blstm"
+
+        settings = ["schedule.epochs=30"]
+
+        changes = [{name = "base"}, {name = "warp", settings = ["augmentation.warp=0.1"]}]
+
+    Examples:
+        undertone-train screen plan.toml --data data
+    """
+    from training import screen as screening
+    from training.tables import leaderboard_table
+
+    with words_for_errors():
+        screening.screen(screening.load(plan), data, out, log, jobs=jobs, console=err)
+        console.print(leaderboard_table(screening.leaderboard(screening.read(log))))
+
+
+def leaderboard(log: Log = EXPERIMENTS) -> None:
+    """The changes that `screen` has tried, best first.
+
+    Examples:
+        undertone-train leaderboard
+    """
+    from training import screen as screening
+    from training.tables import leaderboard_table
+
+    with words_for_errors():
+        console.print(leaderboard_table(screening.leaderboard(screening.read(log))))
 
 
 def vouch(
@@ -128,7 +175,7 @@ def vouch(
 
     with words_for_errors():
         bundle = vouching.vouch(recipes.load(recipe, overrides or ()), data, out, models, seed=seed)
-        screen.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
+        console.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
 
 
 def restore(
@@ -156,7 +203,7 @@ def restore(
 
     with words_for_errors():
         for folder in restoring.restore(recipes.load(recipe, overrides or ()), out, models):
-            screen.print(str(folder), highlight=False, soft_wrap=True)
+            console.print(str(folder), highlight=False, soft_wrap=True)
 
 
 def recipes() -> None:
@@ -164,7 +211,7 @@ def recipes() -> None:
     from training import recipe as recipes
 
     for name in recipes.names():
-        screen.print(f"[bold]{name}[/bold]  {recipes.load(name).description}")
+        console.print(f"[bold]{name}[/bold]  {recipes.load(name).description}")
 
 
 def download(
@@ -183,4 +230,4 @@ def download(
 
     with words_for_errors(), progress_bar() as progress:
         folder = fetch(corpus, data, progress=progress)
-    screen.print(str(folder))
+    console.print(str(folder))

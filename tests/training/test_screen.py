@@ -1,0 +1,132 @@
+"""Changes to a recipe, tried by what validation speakers say, and never by test speakers."""
+
+import csv
+
+import pytest
+
+from tests.support.commands import TINY, undertone_train
+from tests.support.ravdess import voice, write_ravdess
+from training import corpora, recipe, screen
+from training.errors import RecipeError
+from training.splits import EMOBOX
+from training.task import Run, auxiliary_clips, split_of
+from undertone.wav import encode
+
+PLAN = f"""
+recipe = "ravdess-conv-blstm"
+settings = {TINY!r}
+folds = ["1"]
+changes = [
+    {{ name = "base" }},
+    {{ name = "long", settings = ["schedule.epochs=3", "schedule.keep='last'", "schedule.ema=0.9"] }},
+]
+"""
+
+
+def write_song(root):
+    """Two emotions sung by everybody."""
+    for actor in range(1, 25):
+        folder = root / f"Actor_{actor:02d}"
+        folder.mkdir(parents=True)
+        for emotion in (3, 4):
+            path = folder / f"03-02-{emotion:02d}-01-01-01-{actor:02d}.wav"
+            path.write_bytes(encode(voice(emotion, 7.0, seed=actor * 100 + emotion), 16_000))
+
+
+@pytest.mark.slow
+def test_a_plan_is_trained_logged_and_ranked_without_test_speakers(tmp_path):
+    write_ravdess(tmp_path / "data" / "ravdess")
+    # Whoever is tested is not even read: their clips are no sound at all.
+    for actor in EMOBOX[1]:
+        for clip in (tmp_path / "data" / "ravdess" / f"Actor_{actor:02d}").iterdir():
+            clip.write_bytes(b"nothing")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    log = tmp_path / "log.csv"
+    where = ["--data", tmp_path / "data", "--out", tmp_path / "runs", "--log", log]
+    printed = undertone_train("screen", plan, *where).stdout
+    rows = list(csv.DictReader(log.read_text().splitlines()))
+    assert [(row["change"], row["seed"]) for row in rows] == [
+        ("base", "0"),
+        ("long", "0"),
+    ]
+    assert [row["kept_epoch"] for row in rows if row["change"] == "long"] == ["3"]
+    assert all(float(row["cpu_seconds"]) > 0 for row in rows)
+    assert "base" in printed
+    assert "long" in printed
+    before = log.read_text()
+    assert undertone_train("screen", plan, *where).stdout == printed
+    assert log.read_text() == before
+    assert undertone_train("leaderboard", "--log", log).stdout == printed
+
+
+def trial(change, uar, fold="1"):
+    return screen.Trial(
+        change=change,
+        recipe="r",
+        settings="",
+        key=change,
+        fold=fold,
+        seed=0,
+        epochs=1,
+        kept_epoch=1,
+        parameters=1,
+        validation_uar=uar,
+        validation_accuracy=uar,
+        validation_loss=1.0,
+        cpu_seconds=1.0,
+        revision="",
+    )
+
+
+def test_the_board_ranks_by_the_mean_over_folds():
+    board = screen.leaderboard(
+        [trial("a", 0.5), trial("b", 0.7), trial("a", 0.7, fold="4"), trial("b", 0.4, fold="4")]
+    )
+    assert [(standing.change, round(standing.uar, 3)) for standing in board] == [
+        ("a", 0.6),
+        ("b", 0.55),
+    ]
+
+
+def test_no_log_is_an_empty_one(tmp_path):
+    assert screen.read(tmp_path / "none.csv") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recipe = 3", "recipe: Input should be a valid string"),
+        ("recipe = 'x'\nchanges = []", "changes: .* at least 1 item"),
+        ("recipe = ", "not TOML"),
+    ],
+)
+def test_what_is_no_plan_is_said_to_be_none(tmp_path, text, message):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        screen.load(path)
+
+
+def test_a_plan_that_is_not_there(tmp_path):
+    with pytest.raises(RecipeError, match="no plan at"):
+        screen.load(tmp_path / "plan.toml")
+
+
+def test_whoever_is_held_out_does_not_sing_in_training(tmp_path):
+    write_ravdess(tmp_path / "ravdess", seconds=0.1)
+    write_song(tmp_path / "ravdess-song")
+    chosen = recipe.load("ravdess-conv-blstm", [*TINY, "auxiliary.corpora=['ravdess-song']"])
+    for fold in ("1", "4"):
+        run = Run(chosen, 0, tmp_path, tmp_path, tmp_path, "", "unseen", fold)
+        split = split_of(run)
+        singers = {clip.speaker for clip in auxiliary_clips(run, split)}
+        assert singers == {clip.speaker for clip in split.train}
+    random = Run(chosen, 0, tmp_path, tmp_path, tmp_path, "", "random", "random")
+    everybody = auxiliary_clips(random, split_of(random))
+    assert len(everybody) == len(corpora.read("ravdess-song", tmp_path)) == 48
+
+
+def test_a_corpus_cannot_be_both():
+    with pytest.raises(RecipeError, match="ravdess cannot be tested and auxiliary at once"):
+        recipe.load("ravdess-conv-blstm", ["auxiliary.corpora=['ravdess']"])

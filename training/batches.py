@@ -1,0 +1,79 @@
+"""Shuffled, augmented batches without end, all of one size, so that a graph is traced once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.augment import augment_batch
+from training.bands import bands_of
+from training.dataset import Dataset
+from training.recipe import Recipe
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""``float32[size, frames, width]`` and its targets, ``float32[size, emotions]``."""
+
+
+def steps_an_epoch(recipe: Recipe, training: Dataset, auxiliary: Dataset | None) -> int:
+    """Batches in which every clip of the recipe's own corpora comes once."""
+    own, _ = _sizes(recipe, training, auxiliary)
+    return -(-len(training.truth) // own)
+
+
+def batches(
+    recipe: Recipe,
+    training: Dataset,
+    auxiliary: Dataset | None,
+    generator: np.random.Generator,
+) -> Iterator[Batch]:
+    """Batches of both datasets, a variant of each clip drawn anew each time.
+
+    Args:
+        recipe: sizes, shares, augmentation.
+        training: clips of the recipe's own corpora.
+        auxiliary: clips of those that only train.
+        generator: where chance comes from.
+    """
+    own, others = _sizes(recipe, training, auxiliary)
+    fill = training.plain.mean(axis=(0, 1))
+    bands = bands_of(recipe.spec)
+    sides = [_drawn(recipe, training, own, generator)]
+    if auxiliary is not None and others:
+        sides.append(_drawn(recipe, auxiliary, others, generator))
+    for parts in zip(*sides, strict=True):
+        features, targets = (
+            each[0] if len(each) == 1 else np.concatenate(each) for each in zip(*parts, strict=True)
+        )
+        yield augment_batch(features, targets, fill, recipe.augmentation, generator, bands)
+
+
+def _sizes(recipe: Recipe, training: Dataset, auxiliary: Dataset | None) -> tuple[int, int]:
+    """How many clips of a batch are the recipe's own, and how many of the auxiliary corpora."""
+    size = recipe.schedule.batch_size
+    others = round(size * recipe.auxiliary.share) if auxiliary is not None else 0
+    return min(size - others, len(training.truth)), others
+
+
+def _drawn(
+    recipe: Recipe, dataset: Dataset, size: int, generator: np.random.Generator
+) -> Iterator[Batch]:
+    one_hot = np.eye(len(recipe.emotions), dtype=np.float32)[dataset.truth]
+    n_variants = dataset.features.shape[1]
+    order = np.empty(0, dtype=np.int64)
+    while True:
+        while order.size < size:
+            order = np.concatenate([order, _order(recipe, dataset, generator)])
+        chosen, order = order[:size], order[size:]
+        variant = generator.integers(n_variants, size=size)
+        yield dataset.features[chosen, variant], one_hot[chosen]
+
+
+def _order(recipe: Recipe, dataset: Dataset, generator: np.random.Generator) -> NDArray[np.integer]:
+    """Every clip once; or, balanced, as many clips, each emotion as often as any other."""
+    n_clips = len(dataset.truth)
+    if not recipe.schedule.balance:
+        return generator.permutation(n_clips)
+    heard, counts = np.unique(dataset.truth, return_counts=True)
+    share = np.zeros(len(recipe.emotions))
+    share[heard] = 1 / (counts * len(heard))
+    return generator.choice(n_clips, size=n_clips, p=share[dataset.truth])

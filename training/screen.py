@@ -1,0 +1,240 @@
+"""Trying changes to a recipe honestly: by what validation speakers say, never by test speakers.
+
+A plan names a recipe and changes to it. Each is trained on the folds of the plan; nothing is ever asked
+about the people on whom those folds are tested. Every network goes into a log, which is the board, too.
+"""
+
+import csv
+import statistics
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Final, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rich.console import Console
+
+from training import recipe as recipes
+from training.clip import Clip
+from training.crossval import FEATURES, train_member
+from training.errors import RecipeError
+from training.extraction import extract_all
+from training.pool import default_jobs, do_all
+from training.provenance import revision
+from training.recipe import Recipe, resolved
+from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
+
+LOG: Final = "experiments.csv"
+
+_FOLDER: Final = "screen"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Change(_Frozen):
+    """What is tried."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,63}$")]
+    settings: tuple[str, ...] = ()
+    """Overrides, as ``augmentation.warp=0.1``, on top of the plan's."""
+
+
+class Plan(_Frozen):
+    """A recipe, changes to it, and on which folds and seeds they are compared."""
+
+    recipe: str
+    settings: tuple[str, ...] = ()
+    """Overrides that all changes share."""
+    folds: Annotated[tuple[str, ...], Field(min_length=1)] = ("1", "4")
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    changes: Annotated[tuple[Change, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One network: what was changed, and what its validation speakers say."""
+
+    change: str
+    recipe: str
+    settings: str
+    """All overrides, those of the plan first, separated by blanks."""
+    key: str
+    """Of the recipe as resolved: the same network has the same."""
+    fold: str
+    seed: int
+    epochs: int
+    kept_epoch: int
+    parameters: int
+    validation_uar: float
+    validation_accuracy: float
+    validation_loss: float
+    cpu_seconds: float
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What all networks of one change came to."""
+
+    change: str
+    settings: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def uar(self) -> float:
+        """The mean of the validation UAR over folds and seeds."""
+        return statistics.fmean(trial.validation_uar for trial in self.trials)
+
+    @property
+    def loss(self) -> float:
+        """The mean of the validation loss, which is less moved by chance."""
+        return statistics.fmean(trial.validation_loss for trial in self.trials)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """For one network, on average."""
+        return statistics.fmean(trial.cpu_seconds for trial in self.trials)
+
+
+def load(path: Path) -> Plan:
+    """The plan in a TOML file.
+
+    Raises:
+        RecipeError: there is none, or it is not a plan; the message says where.
+    """
+    try:
+        return Plan.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise RecipeError(f"no plan at {path}: give a TOML file that names a recipe") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise RecipeError(f"{path}: {faults}") from error
+
+
+def screen(
+    plan: Plan,
+    data: Path,
+    out: Path,
+    log: Path,
+    *,
+    jobs: int | None = None,
+    console: Console | None = None,
+) -> tuple[Trial, ...]:
+    """Train what is not trained yet of a plan, and add it to the log.
+
+    Args:
+        plan: what to try.
+        data: the folder that holds the corpora.
+        out: networks go to ``out/screen``, one folder a recipe; what is finished is not trained again.
+        log: a CSV with a row for each network that was ever tried; made if it is not there.
+        jobs: networks at a time; as many as there are cores where left out.
+        console: where the bars go.
+
+    Returns:
+        The plan's trials, in its order.
+
+    Raises:
+        UndertoneError: recordings are missing, a change is none, or a network could not be trained.
+    """
+    jobs, console = jobs or default_jobs(), console or Console(stderr=True)
+    members = {
+        (change.name, fold, seed): member
+        for change in plan.changes
+        for fold in plan.folds
+        for seed in plan.seeds
+        for member in _run(plan, change, fold, seed, data, out).members
+    }
+    waiting = list(members.values())
+    for member in waiting:
+        if not is_finished(member):
+            clips = _heard(member.run)
+            extract_all(clips, member.recipe, out / FEATURES, jobs=jobs, console=console)
+    do_all(waiting, train_member, jobs, console)
+    trials = tuple(_trial(plan, name, member) for (name, _, _), member in members.items())
+    _add(log, trials)
+    return trials
+
+
+def read(log: Path) -> tuple[Trial, ...]:
+    """Every trial of a log; none where there is no log."""
+    if not log.is_file():
+        return ()
+    with log.open(newline="") as file:
+        return tuple(_parsed(row) for row in csv.DictReader(file))
+
+
+def leaderboard(trials: Sequence[Trial]) -> list[Standing]:
+    """The changes, best first; only what was tried on the same folds and seeds is to be compared."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.key, []).append(trial)
+    standings = [
+        Standing(group[0].change, group[0].settings, tuple(group)) for group in groups.values()
+    ]
+    return sorted(standings, key=lambda standing: -standing.uar)
+
+
+def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path) -> Run:
+    recipe = recipes.load(plan.recipe, ["members=1", *plan.settings, *change.settings])
+    folder = out / _FOLDER / _key(recipe) / f"fold-{fold}-seed-{seed}"
+    run = Run(recipe, seed, data, folder, out / FEATURES, revision(), "unseen", fold)
+    protocol_of(run).require(fold)
+    return run
+
+
+def _heard(run: Run) -> tuple[Clip, ...]:
+    """Everybody's clips but those of the test speakers."""
+    split = split_of(run)
+    return (*split.train, *split.validation, *auxiliary_clips(run, split))
+
+
+def _key(recipe: Recipe) -> str:
+    return sha256(resolved(recipe).encode()).hexdigest()[:12]
+
+
+def _trial(plan: Plan, change: str, member: Member) -> Trial:
+    done = summary(member.folder)
+    settings = next(each.settings for each in plan.changes if each.name == change)
+    return Trial(
+        change=change,
+        recipe=plan.recipe,
+        settings=" ".join([*plan.settings, *settings]),
+        key=_key(member.recipe),
+        fold=str(member.run.fold),
+        seed=member.run.seed,
+        epochs=int(done["epochs"]),
+        kept_epoch=int(done["best_epoch"]),
+        parameters=int(done["parameters"]),
+        validation_uar=round(float(done["validation_uar"]), 5),
+        validation_accuracy=round(float(done["validation_accuracy"]), 5),
+        validation_loss=round(float(done["validation_loss"]), 5),
+        cpu_seconds=float(done["cpu_seconds"]),
+        revision=str(done["revision"]),
+    )
+
+
+def _add(log: Path, trials: Sequence[Trial]) -> None:
+    """Put trials into a log; one that stands there already stays as it was."""
+    known = read(log)
+    there = {(trial.key, trial.fold, trial.seed) for trial in known}
+    new = [trial for trial in trials if (trial.key, trial.fold, trial.seed) not in there]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Trial)])
+        writer.writerows(astuple(trial) for trial in (*known, *new))
+
+
+def _parsed(row: Mapping[str, str]) -> Trial:
+    read_as: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+    kinds = get_type_hints(Trial)
+    return Trial(**{name: read_as[kinds[name].__name__](value) for name, value in row.items()})
