@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from training.recipe import ConvBlstm, Network, Recurrent, Statistic
+from training.recipe import ConvBlstm, Network, Recurrent, Statistic, View
 
 
 def build(network: Network, features: NDArray[np.float32], n_emotions: int) -> keras.Model:
@@ -55,17 +55,39 @@ def _normalisation(features: NDArray[np.float32]) -> keras.layers.Layer:
 
 
 def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
-    first, second, third = network.channels
-    hidden = layers.Reshape((*hidden.shape[1:], 1))(hidden)
-    # A stride in the first convolution halves the work of everything after it, and cost no recall.
-    hidden = _convolution(hidden, first, size=5, strides=2, dropout=network.conv_dropout)
-    hidden = _convolution(hidden, second, size=3, pool=(2, 2), dropout=network.conv_dropout)
-    hidden = _convolution(hidden, third, size=3, pool=(1, 4), dropout=network.conv_dropout)
+    hidden = _views(hidden, network.views)
+    for number, (channels, pool) in enumerate(zip(network.channels, network.pools, strict=True)):
+        # A stride in the first convolution halves the work of everything after it, and cost no recall.
+        size, strides = (3, 1) if number else (5, 2)
+        hidden = _convolution(
+            hidden, channels, size, strides=strides, pool=pool, dropout=network.conv_dropout
+        )
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
-    hidden = layers.Bidirectional(layers.LSTM(network.lstm, return_sequences=True))(hidden)
-    hidden = layers.Dropout(network.dropout)(hidden)
+    for number in range(network.lstm_layers):
+        recurrent = layers.Bidirectional(layers.LSTM(network.lstm, return_sequences=True))
+        found = layers.Dropout(network.dropout)(recurrent(hidden))
+        hidden = layers.Add()([hidden, found]) if number else found
     pooled = layers.Dropout(network.dropout)(_pool(hidden, network))
     return layers.Dense(n_emotions, name="logits")(pooled)
+
+
+def _views(hidden: Any, names: Sequence[View]) -> Any:
+    """``[batch, frames, width]`` to ``[batch, frames, width, views]``."""
+    return ops.stack([_view(hidden, name) for name in names], axis=-1)
+
+
+def _view(hidden: Any, name: View) -> Any:
+    match name:
+        case "plain":
+            return hidden
+        case "centred":
+            return hidden - ops.mean(hidden, axis=1, keepdims=True)
+        case "slope":
+            # Over four frames; the ends are repeated beyond themselves.
+            padded = ops.concatenate([hidden[:, :1]] * 2 + [hidden] + [hidden[:, -1:]] * 2, axis=1)
+            return padded[:, 4:] - padded[:, :-4]
+        case _:
+            assert_never(name)
 
 
 def _recurrent(network: Recurrent, hidden: Any, n_emotions: int) -> Any:
@@ -90,15 +112,15 @@ def _recurrent(network: Recurrent, hidden: Any, n_emotions: int) -> Any:
 def _convolution(
     hidden: Any,
     channels: int,
-    *,
     size: int,
+    *,
+    strides: int,
+    pool: tuple[int, int],
     dropout: float,
-    strides: int = 1,
-    pool: tuple[int, int] | None = None,
 ) -> Any:
     hidden = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(hidden)
     hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
-    if pool is not None:
+    if pool != (1, 1):
         hidden = layers.MaxPooling2D(pool)(hidden)
     return layers.Dropout(dropout)(hidden)
 

@@ -30,6 +30,9 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+View = Literal["plain", "centred", "slope"]
+"""The features themselves; less their mean over the clip; their change from frame to frame."""
+
 Statistic = Literal["attention", "mean", "std", "max"]
 
 
@@ -37,16 +40,31 @@ class ConvBlstm(_Frozen):
     """Convolutions over time and frequency, a bidirectional LSTM, attention and statistics pooling."""
 
     kind: Literal["conv_blstm"] = "conv_blstm"
-    channels: tuple[PositiveInt, PositiveInt, PositiveInt] = (16, 32, 48)
-    """Of the three convolutions; time shrinks 2, 2 and 1 fold, frequency 2, 2 and 4 fold."""
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (16, 32, 48)
+    """Of each convolution; the first halves time and frequency."""
+    pools: tuple[tuple[PositiveInt, PositiveInt], ...] = ((1, 1), (2, 2), (1, 4))
+    """By how much time and frequency shrink after each convolution."""
+    views: Annotated[tuple[View, ...], Field(min_length=1)] = ("plain",)
+    """What of the spectrogram the convolutions see, one channel each."""
     conv_dropout: Share = 0.1
     """After each convolution."""
     lstm: PositiveInt = 64
     """Units in each direction."""
+    lstm_layers: PositiveInt = 1
+    """From the second on, each adds what it finds to what it was given."""
     attention: PositiveInt = 64
     """Units of the layer that scores frames."""
     pool: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("attention", "mean", "max")
     """What of all frames goes on."""
+
+    @model_validator(mode="after")
+    def _a_pool_for_each(self) -> Self:
+        if len(self.pools) != len(self.channels):
+            raise ValueError(
+                f"{len(self.channels)} channels need as many pools, not {len(self.pools)}"
+            )
+        return self
+
     dropout: Share = 0.3
     """Before and after the pooling."""
 

@@ -105,3 +105,33 @@ def test_the_last_weights_are_kept_where_nothing_shall_choose():
         seed=1,
     )
     assert not np.allclose(logits(other.model, data.plain), scores)
+
+
+def test_views_of_a_spectrogram_know_nothing_of_its_level_but_the_plain_one():
+    features = np.random.default_rng(0).normal(size=(2, 40, 16)).astype(np.float32)
+    for views, moved in [(["plain"], True), (["centred"], False), (["slope"], False)]:
+        chosen = recipe.load(
+            "ravdess-conv-blstm", [*SMALL["ravdess-conv-blstm"], f"network.views={views}"]
+        )
+        keras.utils.set_random_seed(0)
+        network = build(chosen.network, features, 8)
+        before, louder = logits(network, features), logits(network, features + 3)
+        assert np.allclose(before, louder, atol=1e-4) != moved
+
+
+def test_convolutions_and_layers_are_as_many_as_the_recipe_says():
+    chosen = recipe.load(
+        "ravdess-conv-blstm",
+        [
+            "network.channels=[2, 4, 4, 6]",
+            "network.pools=[[1, 1], [2, 2], [1, 2], [1, 2]]",
+            "network.lstm=4",
+            "network.lstm_layers=2",
+        ],
+    )
+    network = build(chosen.network, np.zeros((2, 40, 16), np.float32), 8)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds.count("Conv2D") == 4
+    assert kinds.count("Bidirectional") == 2
+    with pytest.raises(recipe.RecipeError, match="3 channels need as many pools, not 2"):
+        recipe.load("ravdess-conv-blstm", ["network.pools=[[1, 1], [2, 2]]"])
