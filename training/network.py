@@ -55,7 +55,8 @@ def _normalisation(features: NDArray[np.float32]) -> keras.layers.Layer:
 
 
 def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
-    hidden = _views(hidden, network.views)
+    beside = hidden[:, :, -network.beside :] if network.beside else None
+    hidden = _views(hidden[:, :, : -network.beside] if network.beside else hidden, network.views)
     for number, (channels, pool) in enumerate(zip(network.channels, network.pools, strict=True)):
         # A stride in the first convolution halves the work of everything after it, and cost no recall.
         size, strides = (3, 1) if number else (5, 2)
@@ -63,6 +64,8 @@ def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
             hidden, channels, size, strides=strides, pool=pool, dropout=network.conv_dropout
         )
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
+    if beside is not None:
+        hidden = layers.Concatenate()([hidden, _beside(beside, network)])
     for number in range(network.lstm_layers):
         recurrent = layers.Bidirectional(layers.LSTM(network.lstm, return_sequences=True))
         found = layers.Dropout(network.dropout)(recurrent(hidden))
@@ -107,6 +110,17 @@ def _recurrent(network: Recurrent, hidden: Any, n_emotions: int) -> Any:
         hidden = layers.Dense(units, activation="relu")(hidden)
         hidden = layers.Dropout(network.dropout)(hidden)
     return layers.Dense(n_emotions, name="logits")(hidden)
+
+
+def _beside(columns: Any, network: ConvBlstm) -> Any:
+    """What is no spectrogram, at the pace of what the convolutions leave of one."""
+    found = layers.Conv1D(network.beside_filters, 5, padding="same", use_bias=False)(columns)
+    found = layers.ReLU()(layers.BatchNormalization()(found))
+    found = layers.AveragePooling1D(2, padding="same")(found)
+    for over_time, _ in network.pools:
+        if over_time > 1:
+            found = layers.AveragePooling1D(over_time)(found)
+    return layers.Dropout(network.conv_dropout)(found)
 
 
 def _convolution(

@@ -48,6 +48,10 @@ class ConvBlstm(_Frozen):
     """What of the spectrogram the convolutions see, one channel each."""
     conv_dropout: Share = 0.1
     """After each convolution."""
+    beside: Annotated[int, Field(ge=0)] = 0
+    """How many of the last columns are no spectrogram: they join after the convolutions."""
+    beside_filters: PositiveInt = 16
+    """Of the convolution over time that they go through."""
     lstm: PositiveInt = 64
     """Units in each direction."""
     lstm_layers: PositiveInt = 1

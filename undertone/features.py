@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from undertone.frames import centred
 from undertone.preprocess import Samples, preprocess
-from undertone.spec import Chroma, Feature, LogMel, Mfcc, Rms, Spec, Stft, Zcr
+from undertone.spec import Chroma, Feature, LogMel, Mfcc, Pitch, Rms, Spec, Stft, Zcr
 
 Matrix = NDArray[np.float32]
 """Features over time, ``float32[frames, width]``: one row a frame."""
@@ -27,6 +27,9 @@ _AMIN = 1e-10
 
 _ZERO = 1e-10
 """What `librosa.zero_crossings` takes for zero."""
+
+_UNVOICED, _VOICED = 0.3, 0.7
+"""The correlation of a frame with itself a period later, where it is no voice at all, and a clear one."""
 
 _MEL_HZ = 200 / 3
 _LINEAR_TO_HZ = 1_000.0
@@ -89,6 +92,8 @@ def _feature(shared: Spectrum, feature: Feature) -> Matrix:
             return rms(shared)
         case Zcr():
             return zcr(shared)
+        case Pitch():
+            return pitch(shared, feature)
         case _:
             assert_never(feature)
 
@@ -152,6 +157,39 @@ def zcr(shared: Spectrum) -> Matrix:
     return rate
 
 
+def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
+    """``float32[frames, 3]``: voicing, octaves above the middle of the range, octaves above the clip's mean.
+
+    The autocorrelation of a windowed frame, over that of its window, is 1 where the sound repeats itself;
+    the power spectrum that is there already holds it (Boersma 1993, Accurate short-term analysis of the
+    fundamental frequency). Nothing is smoothed over time: what follows can see more than one frame.
+    """
+    shortest, longest = int(shared.sr / feature.fmax), feature.longest_lag(shared.sr)
+    lags = np.arange(shortest - 1, longest + 2)
+    correlation = scipy.fft.irfft(shared.power, n=shared.stft.n_fft, axis=1)
+    energy = np.maximum(correlation[:, :1], np.float32(_AMIN))
+    periodic = correlation[:, lags] / energy / _window_correlation(shared.stft)[lags]
+    cost = np.float32(feature.octave_cost) * np.log2(lags / lags[0]).astype(np.float32)
+    best = 1 + np.argmax((periodic - cost)[:, 1:-1], axis=1)
+    lag, strength = _peak(periodic, best)
+    octaves = np.log2(shared.sr / (lags[0] + lag) / np.sqrt(feature.fmin * feature.fmax))
+    voicing = np.clip((strength - _UNVOICED) / (_VOICED - _UNVOICED), 0, 1)
+    mean = (voicing @ octaves) / max(float(voicing.sum()), 1e-3)
+    columns: Matrix = np.stack(
+        [voicing, voicing * octaves, voicing * (octaves - mean)], axis=1
+    ).astype(np.float32)
+    return columns
+
+
+def _peak(curves: Matrix, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the parabola through three points of each curve has its top, and the curve's value there."""
+    rows = np.arange(len(curves))
+    before, here, after = (curves[rows, at + step].astype(np.float64) for step in (-1, 0, 1))
+    bend = before - 2 * here + after
+    shift = np.where(bend < 0, 0.5 * (before - after) / np.minimum(bend, -1e-9), 0.0)
+    return at + np.clip(shift, -0.5, 0.5), here
+
+
 def _decibels(power: Matrix, top_db: float | None) -> Matrix:
     decibels: Matrix = np.float32(10) * np.log10(np.maximum(power, np.float32(_AMIN)))
     if top_db is None:
@@ -170,6 +208,14 @@ def _window(stft: Stft) -> Samples:
     before = (stft.n_fft - stft.win_length) // 2
     after = stft.n_fft - stft.win_length - before
     return _constant(np.pad(taper, (before, after)))
+
+
+@cache
+def _window_correlation(stft: Stft) -> Samples:
+    """The autocorrelation of the window, ``float32[n_fft]``, 1 at no lag."""
+    power = np.square(np.abs(np.fft.rfft(_window(stft))))
+    correlation = np.fft.irfft(power, n=stft.n_fft)
+    return _constant(correlation / correlation[0])
 
 
 @cache

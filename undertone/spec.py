@@ -113,6 +113,29 @@ class Zcr(_Frozen):
         return 1
 
 
+class Pitch(_Frozen):
+    """How high a voice is, from the autocorrelation of each frame (Boersma 1993): three columns.
+
+    How voiced a frame is (0 to 1); its fundamental in octaves above the middle of the range; the same
+    above the mean of the clip. The last two are weighted by the first, so that unvoiced frames are 0.
+    """
+
+    kind: Literal["pitch"] = "pitch"
+    fmin: PositiveFloat = 65.0
+    fmax: PositiveFloat = 600.0
+    octave_cost: Annotated[float, Field(ge=0)] = 0.06
+    """What an octave lower costs, in correlation: of two periods that fit as well, the shorter is meant."""
+
+    @property
+    def width(self) -> int:
+        """Columns in the feature matrix."""
+        return 3
+
+    def longest_lag(self, sr: int) -> int:
+        """Samples in the longest period."""
+        return int(sr / self.fmin)
+
+
 class Stft(_Frozen):
     """The one short-time Fourier transform that every feature reads (`librosa.stft`, centred)."""
 
@@ -144,7 +167,7 @@ class Windows(_Frozen):
 
 
 Step = Annotated[Trim | Level | Limit | Denoise, Field(discriminator="kind")]
-Feature = Annotated[LogMel | Mfcc | Chroma | Rms | Zcr, Field(discriminator="kind")]
+Feature = Annotated[LogMel | Mfcc | Chroma | Rms | Zcr | Pitch, Field(discriminator="kind")]
 
 
 class Spec(_Frozen):
@@ -160,6 +183,20 @@ class Spec(_Frozen):
     summary: Literal["frames", "mean"] = "frames"
     """``mean``: each column's mean over time, one below the other; nothing is padded for it."""
     windows: Windows = Windows()
+
+    @model_validator(mode="after")
+    def _periods_fit(self) -> Self:
+        for feature in self.features:
+            if isinstance(feature, Pitch):
+                # Two periods fill a frame; the transform is circular, and lags must not meet its other end.
+                needed = feature.longest_lag(self.sr) + 1
+                room = min(self.stft.n_fft - self.stft.win_length, self.stft.win_length // 2)
+                if needed > room:
+                    raise ValueError(
+                        f"pitch from {feature.fmin:g} Hz on needs an stft.win_length of {2 * needed} samples "
+                        f"or more, and an n_fft that is {needed} or more longer than it"
+                    )
+        return self
 
     @property
     def n_samples(self) -> int:

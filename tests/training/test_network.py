@@ -135,3 +135,16 @@ def test_convolutions_and_layers_are_as_many_as_the_recipe_says():
     assert kinds.count("Bidirectional") == 2
     with pytest.raises(recipe.RecipeError, match="3 channels need as many pools, not 2"):
         recipe.load("ravdess-conv-blstm", ["network.pools=[[1, 1], [2, 2]]"])
+
+
+def test_what_is_no_spectrogram_joins_after_the_convolutions():
+    for frames in (40, 41, 42, 43):
+        chosen = recipe.load(
+            "ravdess-conv-blstm", [*SMALL["ravdess-conv-blstm"], "network.beside=3"]
+        )
+        features = np.random.default_rng(0).normal(size=(2, frames, 19)).astype(np.float32)
+        network = build(chosen.network, features, 8)
+        assert [layer for layer in network.layers if type(layer).__name__ == "Conv1D"]
+        other = features.copy()
+        other[:, 10:20, 16:] += 1
+        assert not np.allclose(logits(network, features), logits(network, other))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from undertone import audio
 from undertone.features import extract, features
-from undertone.spec import Chroma, LogMel, Mfcc, Rms, Spec, Stft, Zcr
+from undertone.spec import Chroma, LogMel, Mfcc, Pitch, Rms, Spec, Stft, Zcr
 
 SR = 16_000
 STFTS = [
@@ -113,3 +113,53 @@ def test_level_does_not_change_what_is_heard(speech, gain_db):
 
 def test_silence_is_finite():
     assert np.isfinite(extract(np.zeros(SR, dtype=np.float32), Spec())).all()
+
+
+def steady(hertz, seconds=1.0):
+    """Nine harmonics that do not move."""
+    time = np.arange(round(seconds * SR)) / SR
+    return sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 10)).astype(np.float32)
+
+
+LONG = Stft(n_fft=1024, win_length=640, hop_length=256)
+
+
+@pytest.mark.parametrize("hertz", [75.0, 110.0, 196.3, 250.0, 440.0, 580.0])
+def test_pitch_of_a_hum(hertz):
+    found = ours(steady(hertz), LONG, Pitch())[5:-5]
+    assert found.dtype == np.float32
+    assert (found[:, 0] > 0.95).all()
+    middle = np.sqrt(65 * 600)
+    np.testing.assert_allclose(middle * 2 ** found[:, 1], hertz, rtol=0.01)
+    assert np.ptp(found[:, 2]) < 0.02
+
+
+def test_pitch_moves_with_the_voice_and_its_mean_does_not_count_in_the_last_column():
+    low, high = steady(150.0), steady(300.0)
+    found = ours(np.concatenate([low, high]), LONG, Pitch())
+    first, second = found[10:50], found[75:115]
+    assert np.median(second[:, 1]) - np.median(first[:, 1]) == pytest.approx(1, abs=0.02)
+    assert np.median(first[:, 2]) == pytest.approx(-0.5, abs=0.05)
+    assert np.median(second[:, 2]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_pitch_of_speech_is_what_librosa_finds(speech):
+    found = ours(speech, LONG, Pitch())
+    f0, voiced, _ = librosa.pyin(
+        speech, fmin=65, fmax=600, sr=SR, frame_length=1024, hop_length=LONG.hop_length
+    )
+    both = voiced[: len(found)] & (found[:, 0] > 0.5)
+    assert both.sum() > 20
+    octaves = np.log2(f0[: len(found)][both] / np.sqrt(65 * 600)) * found[both, 0]
+    assert np.mean(np.abs(octaves - found[both, 1]) < 0.06) > 0.9
+
+
+def test_noise_and_silence_have_no_pitch():
+    noise = np.random.default_rng(0).normal(scale=0.1, size=SR).astype(np.float32)
+    assert ours(noise, LONG, Pitch())[:, 0].mean() < 0.2
+    assert not ours(np.zeros(SR, np.float32), LONG, Pitch()).any()
+
+
+def test_frames_too_short_for_the_lowest_voice_are_refused():
+    with pytest.raises(ValueError, match=r"needs an stft\.win_length of 494 samples or more"):
+        Spec(features=(Pitch(),), stft=Stft(n_fft=512, win_length=400))
