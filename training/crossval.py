@@ -86,7 +86,8 @@ def crossval(
     unfinished = [run for run in runs if not is_finished(run)]
     if unfinished:
         extract_all(all_clips(recipe, data), recipe, out / FEATURES, jobs=jobs, console=console)
-    do_all([member for run in unfinished for member in run.members], train_member, jobs, console)
+    do_all([each for run in unfinished for each in run.members], train_member, jobs, console)
+    do_all([each for run in unfinished for each in run.tested], train_member, jobs, console)
     do_all(unfinished, assemble_run, jobs, console, fresh=False)
     result = collect(recipe, chosen, kind, folder, folds, seeds, overrides)
     predictions.write(folder / PREDICTIONS, result.test)
@@ -117,7 +118,7 @@ def collect(
     partly = f"; here only fold {', '.join(part)}" if part else ""
     metrics = evaluate(
         test,
-        protocol=chosen.description + partly,
+        protocol=described(recipe, chosen) + partly,
         command=command(recipe, kind, part, seeds, overrides),
         file=f"{EVIDENCE[kind]}/{PREDICTIONS}",
     )
@@ -133,6 +134,14 @@ def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
         if kept.is_file() and is_recipe(json.loads(kept.read_text()), recipe):
             found[kind] = Metrics.model_validate_json((folder / METRICS).read_text())
     return found
+
+
+def described(recipe: Recipe, chosen: Protocol) -> str:
+    """What was done, in words."""
+    anew = (
+        "; after validation, trained once more with the validation clips" if recipe.retrain else ""
+    )
+    return chosen.description + anew
 
 
 def run_folder(folder: Path, fold: str, seed: int) -> Path:

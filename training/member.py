@@ -4,13 +4,14 @@ Its epoch is chosen on the validation speakers; where there are none, the run sa
 """
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from training import history
 from training.dataset import evaluation_set, training_set
 from training.fit import fit, use_threads
 from training.history import Epoch
-from training.task import Member, Progress, Report, auxiliary_clips, finish, split_of
+from training.task import Member, Progress, Report, auxiliary_clips, finish, split_of, summary
 
 MODEL: Final = "model.keras"
 HISTORY: Final = "history.csv"
@@ -24,9 +25,12 @@ def train(member: Member, report: Report = lambda _: None) -> None:
     """
     use_threads(1)
     started = time.monotonic()
-    recipe, epochs = member.recipe, member.run.epochs
+    recipe = member.recipe
+    epochs = summary(member.first.folder)["best_epoch"] if member.whole else member.run.epochs
     total = epochs or recipe.schedule.epochs
     split = split_of(member.run)
+    if member.whole:
+        split = replace(split, train=(*split.train, *split.validation), validation=())
     report(Progress(member.name, 0, total, "reading features"))
     folder = member.run.features
     training = training_set(split.train, recipe, folder)

@@ -171,6 +171,9 @@ class Recipe(_Frozen):
     network: Network = ConvBlstm()
     members: PositiveInt = 1
     """Networks from different seeds whose logits are averaged inside the graph."""
+    retrain: bool = False
+    """Whether, once a run's validation speakers have had their say, its members are trained anew on them,
+    too, for as many epochs: those are tested, with the temperature of the first ones."""
     auxiliary: Auxiliary = Auxiliary()
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()

@@ -1,5 +1,6 @@
 """One run: its members to one bundle, and that bundle's predictions of everybody who was held out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import keras
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from training import history, member, metrics, predictions
 from training.calibrate import HEARD, fit_temperature, softmax
-from training.crossval import TEST, VALIDATION, command
+from training.crossval import TEST, VALIDATION, command, described
 from training.dataset import Dataset, evaluation_set
 from training.evaluate import evaluate
 from training.export import write_bundle
@@ -16,7 +17,7 @@ from training.fit import logits, use_threads
 from training.network import average
 from training.predictions import Predictions
 from training.report import write_report
-from training.task import Progress, Report, Run, code_of, finish, protocol_of, summary
+from training.task import Member, Progress, Report, Run, code_of, finish, protocol_of, summary
 from undertone.bundle import Calibration
 from undertone.saved_model import SavedModelEngine
 
@@ -26,8 +27,8 @@ BUNDLE: Final = "bundle"
 def assemble(run: Run, report: Report = lambda _: None) -> None:
     """Average the members, calibrate, export, predict both sides that were held out, and report.
 
-    The temperature is fitted on the validation clips (see `fit_temperature`). The predictions are
-    those of the exported bundle, not of the networks that it was made from.
+    The temperature is fitted on the validation clips (see `fit_temperature`). The predictions of test
+    clips are those of the exported bundle, not of the networks that it was made from.
 
     Raises:
         UndertoneError: a member is missing, or recordings, recipe or export are at fault.
@@ -40,9 +41,9 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
     validation, test = (
         evaluation_set(side, recipe, run.features) for side in (split.validation, split.test)
     )
-    model = average([keras.saving.load_model(m.folder / member.MODEL) for m in run.members])
+    raw = logits(_average(run.members), validation.plain)
+    model = _average(run.tested)
     model.save(run.folder / member.MODEL)
-    raw = logits(model, validation.plain)
     heard = split.validates_on_heard
     temperature = fit_temperature(raw, validation.truth, heard=heard)
     calibrated = softmax(raw, temperature)
@@ -60,14 +61,12 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
         ),
         revision=code,
     )
-    engine = SavedModelEngine(bundle)
 
-    def predicted(held_out: Dataset) -> Predictions:
-        probabilities = engine.infer(held_out.plain)
+    def predicted(held_out: Dataset, probabilities: NDArray[np.floating]) -> Predictions:
         return _table(run, protocol.name, code, held_out, probabilities, temperature)
 
-    table = predicted(test)
-    predictions.write(run.folder / VALIDATION, predicted(validation))
+    table = predicted(test, SavedModelEngine(bundle).infer(test.plain))
+    predictions.write(run.folder / VALIDATION, predicted(validation, calibrated))
     predictions.write(run.folder / TEST, table)
     write_report(
         run.folder,
@@ -75,7 +74,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
         table,
         evaluate(
             table,
-            protocol=f"{protocol.description}; this is fold {run.fold}",
+            protocol=f"{described(recipe, protocol)}; this is fold {run.fold}",
             command=command(recipe, run.kind, [run.fold], [run.seed]),
             file=TEST,
         ),
@@ -101,12 +100,16 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
     report(Progress(run.name, 1, 1, f"validation UAR {metrics.uar(matrix):.3f}"))
 
 
+def _average(networks: Sequence[Member]) -> keras.Model:
+    return average([keras.saving.load_model(each.folder / member.MODEL) for each in networks])
+
+
 def _table(
     run: Run,
     protocol: str,
     code: str,
     held_out: Dataset,
-    probabilities: NDArray[np.float32],
+    probabilities: NDArray[np.floating],
     temperature: float,
 ) -> Predictions:
     n = len(held_out.clips)

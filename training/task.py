@@ -6,7 +6,7 @@ never done again, so whoever is interrupted just asks again.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -48,8 +48,20 @@ class Run:
 
     @property
     def members(self) -> tuple["Member", ...]:
-        """The networks that it averages."""
+        """The networks whose average is validated."""
         return tuple(Member(self, number) for number in range(self.recipe.members))
+
+    @property
+    def tested(self) -> tuple["Member", ...]:
+        """The networks whose average is tested: the same, or those that are trained anew after them."""
+        if not self.recipe.retrain or self.fold is None:
+            return self.members
+        return tuple(replace(member, whole=True) for member in self.members)
+
+    @property
+    def networks(self) -> tuple["Member", ...]:
+        """All that are trained for it, in an order in which that can be done."""
+        return tuple(dict.fromkeys((*self.members, *self.tested)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +70,13 @@ class Member:
 
     run: Run
     number: int
+    whole: bool = False
+    """Whether the run's validation speakers train, too."""
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"{self.run.name}, member {self.number}"
+        return f"{self.run.name}, member {self.number}{' anew' if self.whole else ''}"
 
     @property
     def recipe(self) -> Recipe:
@@ -77,7 +91,12 @@ class Member:
     @property
     def folder(self) -> Path:
         """Where its results go."""
-        return self.run.folder / f"member-{self.number}"
+        return self.run.folder / f"member-{self.number}{'-anew' if self.whole else ''}"
+
+    @property
+    def first(self) -> "Member":
+        """The member that chose the epochs of one that is trained anew."""
+        return replace(self, whole=False)
 
 
 Task = Run | Member
@@ -138,7 +157,7 @@ def code_of(run: Run) -> str:
     Raises:
         RunError: a member is missing, or they were not all trained by the same code.
     """
-    revisions = {str(summary(member.folder)["revision"]) for member in run.members}
+    revisions = {str(summary(member.folder)["revision"]) for member in run.networks}
     if len(revisions) > 1:
         raise RunError(
             f"{run.folder}: members were trained by different code ({', '.join(sorted(revisions))}); "

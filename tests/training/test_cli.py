@@ -289,3 +289,26 @@ def test_missing_recordings_are_one_line(tmp_path):
 
 def test_recipes_are_listed():
     assert "ravdess-conv-blstm" in undertone_train("recipes").stdout
+
+
+@pytest.mark.slow
+def test_members_are_trained_anew_on_validation_speakers_who_have_had_their_say(trained):
+    root, _ = trained
+    where = ["--data", root / "data", "--out", root / "anew", "--fold", "1", *settings()]
+    undertone_train("crossval", "ravdess-conv-blstm", *where, "--set", "retrain=true")
+    once, anew = (
+        root / name / "ravdess-conv-blstm" / "unseen" / "fold-1-seed-0" for name in ("runs", "anew")
+    )
+    first, again = (
+        json.loads((anew / name / "done.json").read_text()) for name in ("member-0", "member-0-anew")
+    )
+    assert again["epochs"] == first["best_epoch"]
+    assert again["validation_uar"] is None
+    # Validation is of the first networks, so it is what it was; the test is of those that came after.
+    one, other = (predictions.read(folder / "validation.csv") for folder in (once, anew))
+    np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+    one, other = (predictions.read(folder / "test.csv") for folder in (once, anew))
+    assert one.file == other.file
+    assert not np.allclose(one.probabilities, other.probabilities, atol=1e-4)
+    metrics = json.loads((anew.parent / "metrics.json").read_text())
+    assert "trained once more with the validation clips" in metrics["protocol"]
