@@ -1,19 +1,21 @@
 """Whether the service grows, and whether it is well meanwhile: ``python -m benchmarks.growth``.
 
 Twenty thousand requests of mixed lengths, from a tenth of a second to ten, as forms and as they are, some of
-them refused, from as many clients as saturate it; `/healthz` is asked twenty times a second. Memory is read
-after every two thousand. Writes ``benchmarks/results/growth.json``.
+them refused, from as many clients as saturate it; `/healthz` is asked twenty times a second, from a process
+of its own, which does not wait for those clients. Memory is read after every two thousand. Writes
+``benchmarks/results/growth.json``.
 """
 
 import asyncio
 import json
 import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import count, cycle
 from pathlib import Path
 from typing import Final
 
+import httpx
 from rich.console import Console
 
 from benchmarks.length import recording
@@ -27,7 +29,7 @@ CLIENTS: Final = 48
 LENGTHS: Final = (0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 10)
 RATES: Final = ((16_000, 1), (48_000, 1), (44_100, 2))
 BAD: Final = (b"", b"RIFF", b"<html>", bytes(10_000))
-HEALTH: Final = b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n"
+HEALTH_S: Final = 0.05
 
 
 def main() -> None:
@@ -41,14 +43,14 @@ def main() -> None:
         idle, steps, health = server.rss_mb(), [], []
         for number in range(REQUESTS // STEP):
             started = time.perf_counter()
-            statuses, waits = pool.submit(run, port, number).result()
-            health += waits
+            working = pool.submit(run, port, number)
+            health += waits(server.url, working)
             steps.append(
                 {
                     "requests": (number + 1) * STEP,
                     "rss_mb": round(server.rss_mb(), 1),
                     "per_second": round(STEP / (time.perf_counter() - started), 1),
-                    "statuses": statuses,
+                    "statuses": working.result(),
                 }
             )
             console.print(steps[-1])
@@ -69,35 +71,37 @@ def main() -> None:
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def run(port: int, number: int) -> tuple[dict[str, int], list[float]]:
-    """`STEP` requests from `CLIENTS`: how often each status came, and how long `/healthz` took."""
+def waits(url: str, working: Future[dict[str, int]]) -> list[float]:
+    """How many seconds `/healthz` takes, asked again and again while others work."""
+    seconds = []
+    with httpx.Client(base_url=url) as client:
+        while not working.done():
+            started = time.perf_counter()
+            client.get("/healthz").raise_for_status()
+            seconds.append(time.perf_counter() - started)
+            time.sleep(HEALTH_S)
+    return seconds
+
+
+def run(port: int, number: int) -> dict[str, int]:
+    """`STEP` requests from `CLIENTS`: how often each status came."""
     sounds = [recording(length, *rate) for length in LENGTHS for rate in RATES]
     kinds = [kind(data) for data in (*sounds, *BAD) for kind in (predict_request, form_request)]
     # Their number has no divisor in common with that of the clients: everybody sends all of them.
     following, left = cycle(kinds[number:] + kinds[:number]), count()
-    client, watcher = Client(port), Client(port)
+    client = Client(port)
     statuses: dict[str, int] = {}
-    waits: list[float] = []
-    ended = asyncio.Event()
 
     async def one() -> None:
         while next(left) < STEP:
             answer = await client.ask(next(following))
             statuses[str(answer.status)] = statuses.get(str(answer.status), 0) + 1
 
-    async def watch() -> None:
-        while not ended.is_set():
-            waits.append((await watcher.ask(HEALTH)).seconds)
-            await asyncio.sleep(0.05)
-
     async def everybody() -> None:
-        watching = asyncio.create_task(watch())
         await asyncio.gather(*(one() for _ in range(CLIENTS)))
-        ended.set()
-        await watching
 
     asyncio.run(everybody())
-    return statuses, waits
+    return statuses
 
 
 if __name__ == "__main__":

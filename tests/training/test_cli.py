@@ -300,7 +300,8 @@ def test_members_are_trained_anew_on_validation_speakers_who_have_had_their_say(
         root / name / "ravdess-conv-blstm" / "unseen" / "fold-1-seed-0" for name in ("runs", "anew")
     )
     first, again = (
-        json.loads((anew / name / "done.json").read_text()) for name in ("member-0", "member-0-anew")
+        json.loads((anew / name / "done.json").read_text())
+        for name in ("member-0", "member-0-anew")
     )
     assert again["epochs"] == first["best_epoch"]
     assert again["validation_uar"] is None
