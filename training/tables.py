@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.table import Table
 
+from training.paired import Paired
 from training.protocols import Kind
 from training.recipe import Recipe
 from training.robustness import Loss
@@ -84,6 +85,21 @@ def leaderboard_table(standings: Sequence[Standing]) -> Table:
             str(standing.trials[0].parameters),
             f"{standing.cpu_seconds:.0f}",
         )
+    return table
+
+
+def paired_table(names: Sequence[str], found: Paired) -> Table:
+    """Two models on the same people, and what their difference is worth."""
+    table = Table(
+        title=f"the same clips of {found.n_speakers} unheard speakers", title_justify="left"
+    )
+    table.add_column("model")
+    table.add_column("UAR", justify="right")
+    for name, value in zip(names, (found.first, found.second), strict=True):
+        table.add_row(name, f"{value:.3f}")
+    low, high = found.ci95
+    table.add_row("difference", f"{found.difference:+.3f} ({low:+.3f} to {high:+.3f})")
+    table.add_row("p, permutation over speakers", f"{found.p:.4f}")
     return table
 
 

@@ -18,7 +18,7 @@ from training.cli.learning import (
     screen,
     vouch,
 )
-from training.cli.results import compile_, evaluate, export, features, results, robustness
+from training.cli.results import compile_, evaluate, export, features, pair, results, robustness
 
 # Features are products of small matrices, and every core has a clip of its own. NumPy reads this once,
 # when it is imported; other processes inherit it.
@@ -46,6 +46,7 @@ for _command in (
     features,
     export,
     robustness,
+    pair,
     results,
 ):
     app.command()(_command)

@@ -124,6 +124,31 @@ def export(
             screen.print(str(path), highlight=False, soft_wrap=True)
 
 
+def pair(
+    first: Annotated[str, typer.Argument(help="A bundle's folder, or its name in --models.")],
+    second: Annotated[str, typer.Argument(help="Another, measured on the same clips.")],
+    models: Models = MODELS,
+    protocol: ProtocolOption = "unseen",
+) -> None:
+    """Is FIRST better than SECOND on the same clips of the same people, or was it luck?
+
+    From the predictions that lie in both bundles: the difference in UAR, its interval over speakers, and
+    a permutation test that swaps their answers speaker by speaker.
+
+    Examples:
+        undertone-train pair ravdess-lstm ravdess-cnn-lstm
+    """
+    from training import predictions
+    from training.crossval import EVIDENCE, PREDICTIONS
+    from training.paired import paired
+    from training.tables import paired_table
+
+    with words_for_errors():
+        folders = [Path(name) if Path(name).is_dir() else models / name for name in (first, second)]
+        tables = [predictions.read(folder / EVIDENCE[protocol] / PREDICTIONS) for folder in folders]
+        screen.print(paired_table([folder.name for folder in folders], paired(*tables)))
+
+
 def compile_(
     model: Annotated[
         list[str], typer.Argument(help="Bundles' folders, or their names in --models.")
