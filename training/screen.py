@@ -23,7 +23,7 @@ from training.errors import RecipeError
 from training.extraction import extract_all
 from training.pool import default_jobs, do_all
 from training.provenance import revision
-from training.recipe import Recipe, resolved
+from training.recipe import Recipe
 from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
 
 LOG: Final = "experiments.csv"
@@ -63,7 +63,7 @@ class Trial:
     settings: str
     """All overrides, those of the plan first, separated by blanks."""
     key: str
-    """Of the recipe as resolved: the same network has the same."""
+    """Of the recipe: the same network has the same."""
     fold: str
     seed: int
     epochs: int
@@ -198,7 +198,8 @@ def _heard(run: Run) -> tuple[Clip, ...]:
 
 
 def _key(recipe: Recipe) -> str:
-    return sha256(resolved(recipe).encode()).hexdigest()[:12]
+    """The same for the same recipe, whatever settings exist by now that it does not use."""
+    return sha256(recipe.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
 
 
 def _trial(plan: Plan, change: str, member: Member) -> Trial:
