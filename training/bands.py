@@ -14,7 +14,7 @@ from undertone.spec import LogMel, Spec
 _BOUNDARY_HZ = 4_800.0
 """Where a stretched frequency axis bends, to end where it did (Jaitly and Hinton 2013)."""
 
-_KNOTS = (3, 6)
+_KNOTS = (3, 5)
 """Fewest and most places of a filter between which its gain runs straight."""
 
 
@@ -61,7 +61,9 @@ def filtered(mel: Matrix, gain_db: float, generator: np.random.Generator) -> Mat
     """``float32[frames, n_mels]`` through a random smooth filter of at most ``gain_db`` either way."""
     n_mels = mel.shape[1]
     inner = generator.choice(
-        np.arange(1, n_mels - 1), size=int(generator.integers(*_KNOTS)) - 2, replace=False
+        np.arange(1, n_mels - 1),
+        size=int(generator.integers(*_KNOTS, endpoint=True)) - 2,
+        replace=False,
     )
     knots = np.sort(np.concatenate([[0, n_mels - 1], inner]))
     gains = generator.uniform(-gain_db, gain_db, size=len(knots))

@@ -1,17 +1,19 @@
 """Shuffled, augmented batches without end, all of one size, so that a graph is traced once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training import side_tasks
 from training.augment import augment_batch
 from training.bands import bands_of
 from training.dataset import Dataset
 from training.recipe import Recipe
+from training.side_tasks import Classes
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""``float32[size, frames, width]`` and its targets, ``float32[size, emotions]``."""
+"""``float32[size, frames, width]``, and ``float32[size, emotions]``, targets of side tasks after them."""
 
 
 def steps_an_epoch(recipe: Recipe, training: Dataset, auxiliary: Dataset | None) -> int:
@@ -25,6 +27,7 @@ def batches(
     training: Dataset,
     auxiliary: Dataset | None,
     generator: np.random.Generator,
+    classes: Sequence[Classes] = (),
 ) -> Iterator[Batch]:
     """Batches of both datasets, a variant of each clip drawn anew each time.
 
@@ -33,13 +36,14 @@ def batches(
         training: clips of the recipe's own corpora.
         auxiliary: clips of those that only train.
         generator: where chance comes from.
+        classes: of each of the recipe's side tasks.
     """
     own, others = _sizes(recipe, training, auxiliary)
     fill = training.plain.mean(axis=(0, 1))
     bands = bands_of(recipe.spec)
-    sides = [_drawn(recipe, training, own, generator)]
-    if auxiliary is not None and others:
-        sides.append(_drawn(recipe, auxiliary, others, generator))
+    sides = [_drawn(recipe, training, own, generator, classes)]
+    if auxiliary is not None:
+        sides.append(_drawn(recipe, auxiliary, others, generator, classes))
     for parts in zip(*sides, strict=True):
         features, targets = (
             each[0] if len(each) == 1 else np.concatenate(each) for each in zip(*parts, strict=True)
@@ -50,14 +54,23 @@ def batches(
 def _sizes(recipe: Recipe, training: Dataset, auxiliary: Dataset | None) -> tuple[int, int]:
     """How many clips of a batch are the recipe's own, and how many of the auxiliary corpora."""
     size = recipe.schedule.batch_size
-    others = round(size * recipe.auxiliary.share) if auxiliary is not None else 0
+    others = 0
+    if auxiliary is not None:
+        others = min(max(round(size * recipe.auxiliary.share), 1), size - 1)
     return min(size - others, len(training.truth)), others
 
 
 def _drawn(
-    recipe: Recipe, dataset: Dataset, size: int, generator: np.random.Generator
+    recipe: Recipe,
+    dataset: Dataset,
+    size: int,
+    generator: np.random.Generator,
+    classes: Sequence[Classes],
 ) -> Iterator[Batch]:
     one_hot = np.eye(len(recipe.emotions), dtype=np.float32)[dataset.truth]
+    asked = np.concatenate(
+        [one_hot, *side_tasks.targets(recipe.side_tasks, classes, dataset.clips)], axis=1
+    )
     n_variants = dataset.features.shape[1]
     order = np.empty(0, dtype=np.int64)
     while True:
@@ -65,7 +78,7 @@ def _drawn(
             order = np.concatenate([order, _order(recipe, dataset, generator)])
         chosen, order = order[:size], order[size:]
         variant = generator.integers(n_variants, size=size)
-        yield dataset.features[chosen, variant], one_hot[chosen]
+        yield dataset.features[chosen, variant], asked[chosen]
 
 
 def _order(recipe: Recipe, dataset: Dataset, generator: np.random.Generator) -> NDArray[np.integer]:

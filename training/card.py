@@ -32,8 +32,7 @@ $protocol.
 | ECE before and after temperature scaling, 15 bins | $ece_before, $ece |
 $seed_rows
 `$command` makes these figures again, within what seeds and processors change. Every one of them is
-computed from `$predictions`, one row a clip, and a test computes them again. The epoch of each network
-and the temperature of each run were chosen on its validation clips, never on its test speakers.
+computed from `$predictions`, one row a clip, and a test computes them again. $chosen
 
 ![Recall of each emotion](recall.png)
 ![Confusion matrix](confusion_matrix.png)
@@ -45,8 +44,8 @@ $folds
 
 $unsure$own## How it was made
 
-`undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, the
-median of those that validation chose in cross-validation (seed $seed). The weights that are shipped
+`undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, $schedule
+(seed $seed). The weights that are shipped
 have therefore no test set of their own; the figures above are those of the recipe, from models that
 never heard the people they were tested on. The temperature, $temperature, was fitted on the $fitted_on:
 it takes the ECE there from $validation_before to $validation_after. It is inside the graph.
@@ -100,7 +99,11 @@ validation clips reached, carries the warning `low_confidence`; the label is sti
 
 """)
 
-_SENTENCES: Final = {"RAVDESS": "two sentences", "TESS": "200 words in one carrier sentence"}
+_SENTENCES: Final = {
+    "RAVDESS": "two sentences",
+    "RAVDESS song": "two sentences",
+    "TESS": "200 words in one carrier sentence",
+}
 
 
 def write_card(
@@ -167,11 +170,37 @@ def write_card(
         unsure=_unsure(bundle, evidence),
         fold=evidence.protocol.folds[0],
         sentences=" and ".join(
-            _SENTENCES.get(corpus.name, "own sentences") for corpus in manifest.corpora
+            dict.fromkeys(_SENTENCES.get(each.name, "own sentences") for each in manifest.corpora)
         ),
         levelled=_levelled(recipe),
+        chosen=_chosen(recipe),
+        schedule=(
+            "as in cross-validation"
+            if recipe.schedule.keep == "last"
+            else "the\nmedian of those that validation chose in cross-validation"
+        ),
     )
     (folder / CARD).write_text(text)
+
+
+def _chosen(recipe: Recipe) -> str:
+    """What validation clips were asked, and what came after."""
+    if recipe.schedule.keep == "last":
+        text = (
+            "Every network was trained\nfor the whole of its schedule; the temperature of each run was "
+            "fitted on its validation clips, never on its\ntest speakers."
+        )
+    else:
+        text = (
+            "The epoch of each network\nand the temperature of each run were chosen on its validation "
+            "clips, never on its test speakers."
+        )
+    if recipe.retrain:
+        text += (
+            "\nThen its networks were trained anew with those clips, too: they are what was tested, with the "
+            "temperature of\nthe ones before them."
+        )
+    return text
 
 
 def _own(recipe: Recipe, metrics: Metrics) -> str:

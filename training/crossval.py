@@ -12,6 +12,7 @@ from rich.console import Console
 from training import predictions
 from training.evaluate import evaluate
 from training.extraction import extract_all
+from training.licences import corpus
 from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.protocols import KINDS, Kind, Protocol, protocol
@@ -138,10 +139,13 @@ def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
 
 def described(recipe: Recipe, chosen: Protocol) -> str:
     """What was done, in words."""
-    anew = (
-        "; after validation, trained once more with the validation clips" if recipe.retrain else ""
-    )
-    return chosen.description + anew
+    text = chosen.description
+    if recipe.auxiliary.corpora:
+        names = " and ".join(corpus(name).name for name in recipe.auxiliary.corpora)
+        text += f"; {names}, of whoever is not held out, helped to train"
+    if recipe.retrain:
+        text += "; after validation, trained once more with the validation clips"
+    return text
 
 
 def run_folder(folder: Path, fold: str, seed: int) -> Path:

@@ -1,7 +1,7 @@
 """A trained network to a bundle: on TensorFlow, on the CPU, with the temperature inside the graph."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
+from training.licences import corpus, licence
 from training.provenance import library_versions
 from training.recipe import Recipe
 from undertone import audio
@@ -17,7 +18,6 @@ from undertone.bundle import (
     SAVED_MODEL,
     Bundle,
     Calibration,
-    Corpus,
     Golden,
     Manifest,
     Metrics,
@@ -31,40 +31,7 @@ from undertone.saved_model import SavedModelEngine, graph_operations
 HELLO: Final = Path(__file__).resolve().parent.parent / "examples" / "hello.wav"
 """What the golden sample is made from: speech that nobody spoke."""
 
-CORPORA: Final[Mapping[str, Corpus]] = {
-    "ravdess": Corpus(
-        name="RAVDESS",
-        licence="CC BY-NC-SA 4.0",
-        citation="Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391",
-        url="https://doi.org/10.5281/zenodo.1188976",
-    ),
-    "ravdess-song": Corpus(
-        name="RAVDESS song",
-        licence="CC BY-NC-SA 4.0",
-        citation="Livingstone SR, Russo FA (2018), PLoS ONE 13(5): e0196391",
-        url="https://doi.org/10.5281/zenodo.1188976",
-    ),
-    "tess": Corpus(
-        name="TESS",
-        licence="CC BY-NC-ND 4.0",
-        citation="Dupuis K, Pichora-Fuller MK (2010), Toronto emotional speech set",
-        url="https://doi.org/10.5683/SP2/E8H2MF",
-    ),
-}
-
 LIBRARIES: Final = ("keras", "librosa", "numpy", "onnxruntime", "scipy", "soxr", "tensorflow")
-
-
-def corpus(name: str) -> Corpus:
-    """What there is to say about a corpus; of one of your own only you know its licence."""
-    own = Corpus(name=name, licence="its owner's", citation="not published", url="")
-    return CORPORA.get(name, own)
-
-
-def licence(corpora: Sequence[Corpus]) -> str:
-    """The licence of weights that were trained on ``corpora``: theirs."""
-    names = sorted({corpus.licence for corpus in corpora})
-    return f"{' and '.join(names)} (follows the corpora that it was trained on)"
 
 
 def write_saved_model(model: keras.Model, temperature: float, path: Path) -> Signature:

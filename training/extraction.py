@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,7 @@ def _extract(clip: Clip, recipe: Recipe) -> NDArray[np.float32]:
     spec = recipe.spec
     samples = audio.read(clip.path, spec.sr).samples
     # What only trains may be longer: its middle is heard, and nothing is claimed of the rest.
-    own = clip.corpus not in recipe.auxiliary.corpora
-    if own and samples.size > spec.windows.clip_s * spec.sr:
+    if not _only_trains(clip, recipe) and samples.size > spec.windows.clip_s * spec.sr:
         raise CorpusError(
             f"{clip.path} is longer than the {spec.windows.clip_s:g} s that the recipe hears in one "
             "pass: cut it, or raise spec.windows.clip_s"
@@ -91,16 +90,22 @@ def _extract(clip: Clip, recipe: Recipe) -> NDArray[np.float32]:
 
 def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     settings = recipe.augmentation
-    what = [
+    what: list[Any] = [
         recipe.spec.model_dump(mode="json"),
         [settings.variants, settings.speed, settings.noise_snr_db],
     ]
+    if _only_trains(clip, recipe):
+        what.append(["only trains"])
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     # A file that was replaced is another clip, whatever its name.
     status = clip.path.stat()
     stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
     name = clip.name.replace("/", "-")[-100:]
     return folder / key / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
+
+
+def _only_trains(clip: Clip, recipe: Recipe) -> bool:
+    return clip.corpus in recipe.auxiliary.corpora
 
 
 def _write(path: Path, array: NDArray[np.float32]) -> None:

@@ -1,6 +1,6 @@
 """One network, one training set, one seed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training import metrics
+from training import metrics, side_tasks
 from training.batches import batches, steps_an_epoch
 from training.dataset import Dataset
 from training.history import Epoch
@@ -57,23 +57,22 @@ def fit(
     """
     keras.utils.set_random_seed(seed)
     schedule = recipe.schedule
+    both = [dataset for dataset in (training, auxiliary) if dataset is not None]
     model = build(recipe.network, training.plain, len(recipe.emotions))
     steps = steps_an_epoch(recipe, training, auxiliary)
-    model.compile(
-        optimizer=_optimiser(schedule, steps),
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=schedule.label_smoothing
-        ),
-        metrics=["categorical_accuracy"],
-    )
-    feed = batches(recipe, training, auxiliary, np.random.default_rng(seed))
+    asked = [side_tasks.classes_of(task, both) for task in recipe.side_tasks]
+    learner = _compiled(side_tasks.with_heads(model, recipe.side_tasks, asked), recipe, steps)
+    feed = batches(recipe, training, auxiliary, np.random.default_rng(seed), asked)
+    ends = np.cumsum([len(recipe.emotions), *(len(classes) for classes in asked)])[:-1]
     average = _Average(schedule.ema)
     history: list[Epoch] = []
     kept, kept_weights = None, None
     for number in range(1, (stop_after or schedule.epochs) + 1):
         figures = []
         for _ in range(steps):
-            figures.append(model.train_on_batch(*next(feed)))
+            features, targets = next(feed)
+            answers = np.split(targets, ends, axis=1) if asked else targets
+            figures.append(_figures(learner.train_on_batch(features, answers, return_dict=True)))
             average.add(model)
         loss, accuracy = np.mean(figures, axis=0).tolist()
         with average.in_place(model):
@@ -87,6 +86,31 @@ def fit(
     assert kept is not None
     model.set_weights(kept_weights)
     return Fitted(model, tuple(history), kept)
+
+
+def _compiled(learner: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
+    """Ready to learn emotion and, where its outputs are several, side tasks."""
+    schedule = recipe.schedule
+    emotion = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=schedule.label_smoothing
+    )
+    if not recipe.side_tasks:
+        learner.compile(_optimiser(schedule, steps), emotion, metrics=["categorical_accuracy"])
+        return learner
+    # A clip of which nobody knows the answer has no target, and so no loss.
+    others = [keras.losses.CategoricalCrossentropy(from_logits=True) for _ in recipe.side_tasks]
+    learner.compile(
+        _optimiser(schedule, steps),
+        [emotion, *others],
+        loss_weights=[1.0, *(task.weight for task in recipe.side_tasks)],
+        metrics=[["categorical_accuracy"], *([] for _ in recipe.side_tasks)],
+    )
+    return learner
+
+
+def _figures(said: Mapping[str, float]) -> tuple[float, float]:
+    """Loss, of all tasks together, and accuracy."""
+    return said["loss"], next(said[name] for name in said if name.endswith("categorical_accuracy"))
 
 
 class _Average:

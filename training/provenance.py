@@ -19,7 +19,10 @@ def library_versions(names: Sequence[str]) -> dict[str, str]:
 
 
 def revision() -> str:
-    """The git revision of this code, with ``+changes`` where the working tree differs from it."""
+    """The git revision of this code, with ``+changes`` where the working tree differs from it.
+
+    The log of what was tried is no code.
+    """
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -30,5 +33,5 @@ def revision() -> str:
     commit = git("rev-parse", "--short=12", "HEAD")
     if not commit:
         return "unknown"
-    changed = git("status", "--porcelain", "--", ".", "../undertone")
+    changed = git("status", "--porcelain", "--", ".", "../undertone", ":(exclude)experiments")
     return f"{commit}+changes" if changed else commit

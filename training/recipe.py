@@ -154,6 +154,16 @@ class Auxiliary(_Frozen):
     """Of each batch; an epoch is still every clip of the recipe's own corpora once."""
 
 
+class SideTask(_Frozen):
+    """Something else that the network is asked while it learns."""
+
+    what: Literal["speaker", "intensity", "statement"]
+    weight: PositiveFloat = 0.3
+    """Of its loss, where that of emotion has 1."""
+    adversarial: bool = False
+    """Whether the network shall be unable to answer it."""
+
+
 class Recipe(_Frozen):
     """Corpora, what is heard, the network, and how it is trained."""
 
@@ -177,15 +187,18 @@ class Recipe(_Frozen):
     auxiliary: Auxiliary = Auxiliary()
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()
+    side_tasks: tuple[SideTask, ...] = ()
 
     @model_validator(mode="after")
-    def _bands_are_there(self) -> Self:
+    def _fits_together(self) -> Self:
+        augmentation, frames = self.augmentation, self.spec.summary == "frames"
         bands = any(isinstance(feature, LogMel) for feature in self.spec.features)
-        asked = self.augmentation.warp or self.augmentation.filter_db
-        if asked and not (bands and self.spec.summary == "frames"):
+        if (augmentation.warp or augmentation.filter_db) and not (bands and frames):
             raise ValueError(
                 "augmentation.warp and filter_db need a log_mel feature, frame by frame"
             )
+        if augmentation.stretch and not frames:
+            raise ValueError("augmentation.stretch needs features frame by frame")
         if both := sorted(set(self.corpora) & set(self.auxiliary.corpora)):
             raise ValueError(f"{', '.join(both)} cannot be tested and auxiliary at once")
         return self

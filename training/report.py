@@ -75,7 +75,7 @@ def write_report(
         history_figure(histories, folder / "loss_accuracy_plot.png")
         history.write(folder / "history.csv", histories)
         learning = "![Loss and accuracy over epochs](loss_accuracy_plot.png)\n"
-        extra += ", `history.csv` the epochs, and `model.keras` the weights of the best one"
+        extra += ", `history.csv` the epochs, and `model.keras` the weights that were kept"
     low, high = metrics.uar_ci95
     page = folder / PAGE
     page.write_text(

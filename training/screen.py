@@ -2,6 +2,9 @@
 
 A plan names a recipe and changes to it. Each is trained on the folds of the plan; nothing is ever asked
 about the people on whom those folds are tested. Every network goes into a log, which is the board, too.
+
+Whoever validates here is tested in another fold: what is chosen so has been chosen on people of the whole
+cross-validation, and its figure should be given without them, too.
 """
 
 import csv
@@ -11,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Self, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich.console import Console
 
 from training import recipe as recipes
@@ -25,8 +28,6 @@ from training.pool import default_jobs, do_all
 from training.provenance import revision
 from training.recipe import Recipe
 from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
-
-LOG: Final = "experiments.csv"
 
 _FOLDER: Final = "screen"
 
@@ -52,6 +53,17 @@ class Plan(_Frozen):
     folds: Annotated[tuple[str, ...], Field(min_length=1)] = ("1", "4")
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     changes: Annotated[tuple[Change, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_is_named_once(self) -> Self:
+        for what, given in (
+            ("changes", [change.name for change in self.changes]),
+            ("folds", self.folds),
+            ("seeds", self.seeds),
+        ):
+            if len(set(given)) < len(given):
+                raise ValueError(f"{what} are not all different")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +165,21 @@ def screen(
         for seed in plan.seeds
         for member in _run(plan, change, fold, seed, data, out).members
     }
-    waiting = list(members.values())
+    _require_apart([member.run for member in members.values()])
+    waiting = list({member.folder: member for member in members.values()}.values())
     for member in waiting:
         if not is_finished(member):
             clips = _heard(member.run)
             extract_all(clips, member.recipe, out / FEATURES, jobs=jobs, console=console)
-    do_all(waiting, train_member, jobs, console)
-    trials = tuple(_trial(plan, name, member) for (name, _, _), member in members.items())
-    _add(log, trials)
+    try:
+        do_all(waiting, train_member, jobs, console)
+    finally:
+        trials = tuple(
+            _trial(plan, name, member)
+            for (name, _, _), member in members.items()
+            if is_finished(member)
+        )
+        _add(log, trials)
     return trials
 
 
@@ -173,22 +192,42 @@ def read(log: Path) -> tuple[Trial, ...]:
 
 
 def leaderboard(trials: Sequence[Trial]) -> list[Standing]:
-    """The changes, best first; only what was tried on the same folds and seeds is to be compared."""
-    groups: dict[str, list[Trial]] = {}
+    """The changes, best first; only what was tried on the same folds and seeds is to be compared.
+
+    Of networks that were tried again with other code, the last one counts.
+    """
+    groups: dict[str, dict[tuple[str, int], Trial]] = {}
     for trial in trials:
-        groups.setdefault(trial.key, []).append(trial)
-    standings = [
-        Standing(group[0].change, group[0].settings, tuple(group)) for group in groups.values()
-    ]
+        groups.setdefault(trial.key, {})[trial.fold, trial.seed] = trial
+    standings = []
+    for group in groups.values():
+        last = tuple(group.values())
+        standings.append(Standing(last[-1].change, last[-1].settings, last))
     return sorted(standings, key=lambda standing: -standing.uar)
 
 
 def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path) -> Run:
     recipe = recipes.load(plan.recipe, ["members=1", *plan.settings, *change.settings])
-    folder = out / _FOLDER / _key(recipe) / f"fold-{fold}-seed-{seed}"
+    if recipe.members > 1 or recipe.retrain:
+        raise RecipeError(
+            f"{change.name}: one network is tried at a time, without members or retrain"
+        )
+    folder = out / _FOLDER / key(recipe) / f"fold-{fold}-seed-{seed}"
     run = Run(recipe, seed, data, folder, out / FEATURES, revision(), "unseen", fold)
     protocol_of(run).require(fold)
     return run
+
+
+def _require_apart(runs: Sequence[Run]) -> None:
+    """Refuse folds of which one validates on whom another tests: they would be asked after all."""
+    splits = {str(run.fold): split_of(run) for run in runs}
+    for one, split in splits.items():
+        validated = {clip.speaker for clip in split.validation}
+        for other, tested in splits.items():
+            if validated & {clip.speaker for clip in tested.test} and not split.validates_on_heard:
+                raise RecipeError(
+                    f"fold {one} validates on people on whom fold {other} is tested: a plan cannot have both"
+                )
 
 
 def _heard(run: Run) -> tuple[Clip, ...]:
@@ -197,9 +236,11 @@ def _heard(run: Run) -> tuple[Clip, ...]:
     return (*split.train, *split.validation, *auxiliary_clips(run, split))
 
 
-def _key(recipe: Recipe) -> str:
-    """The same for the same recipe, whatever settings exist by now that it does not use."""
-    return sha256(recipe.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
+def key(recipe: Recipe) -> str:
+    """The same for the same recipe, whatever settings exist by now that it does not name."""
+    words = {"version", "description", "claim"}
+    named = recipe.model_dump_json(exclude_unset=True, exclude=words)
+    return sha256(named.encode()).hexdigest()[:12]
 
 
 def _trial(plan: Plan, change: str, member: Member) -> Trial:
@@ -209,7 +250,7 @@ def _trial(plan: Plan, change: str, member: Member) -> Trial:
         change=change,
         recipe=plan.recipe,
         settings=" ".join([*plan.settings, *settings]),
-        key=_key(member.recipe),
+        key=key(member.recipe),
         fold=str(member.run.fold),
         seed=member.run.seed,
         epochs=int(done["epochs"]),
@@ -226,13 +267,17 @@ def _trial(plan: Plan, change: str, member: Member) -> Trial:
 def _add(log: Path, trials: Sequence[Trial]) -> None:
     """Put trials into a log; one that stands there already stays as it was."""
     known = read(log)
-    there = {(trial.key, trial.fold, trial.seed) for trial in known}
-    new = [trial for trial in trials if (trial.key, trial.fold, trial.seed) not in there]
+    there = {_identity(trial) for trial in known}
+    new = {_identity(trial): trial for trial in trials if _identity(trial) not in there}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Trial)])
-        writer.writerows(astuple(trial) for trial in (*known, *new))
+        writer.writerows(astuple(trial) for trial in (*known, *new.values()))
+
+
+def _identity(trial: Trial) -> tuple[str, str, int, str]:
+    return trial.key, trial.fold, trial.seed, trial.revision
 
 
 def _parsed(row: Mapping[str, str]) -> Trial:

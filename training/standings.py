@@ -89,7 +89,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
                 unseen = metrics
         cells = (
             f"`{manifest.name}`",
-            corpus.upper().replace("+", " + "),
+            " + ".join(each.name for each in manifest.corpora),
             manifest.claim,
             _accuracy(own),
             _accuracy(unseen),

@@ -90,9 +90,7 @@ def leaderboard_table(standings: Sequence[Standing]) -> Table:
 
 def paired_table(names: Sequence[str], found: Paired) -> Table:
     """Two models on the same people, and what their difference is worth."""
-    table = Table(
-        title=f"the same clips of {found.n_speakers} unheard speakers", title_justify="left"
-    )
+    table = Table(title=f"the same clips of {found.n_speakers} people", title_justify="left")
     table.add_column("model")
     table.add_column("UAR", justify="right")
     for name, value in zip(names, (found.first, found.second), strict=True):

@@ -85,7 +85,7 @@ class Member:
 
     @property
     def seed(self) -> int:
-        """No two members of any two runs of a fold share one."""
+        """No two members of any two runs of a fold share one; who is trained anew keeps it."""
         return member_seed(self.recipe, self.run.seed, self.number)
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from training import predictions
+from training import licences, predictions
 from training.clip import Clip
 from training.dataset import truth
 from training.errors import CorpusError
@@ -91,6 +91,6 @@ def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str
         text += f"; {unknown} clips of emotions that it does not know are left out"
     if refused:
         text += f"; {refused} clips that the service would not answer are left out"
-    if corpus in {each.name.lower() for each in model.manifest.corpora}:
+    if licences.corpus(corpus).name in {each.name for each in model.manifest.corpora}:
         text += "; it learnt from these very clips, so this is no test"
     return text

@@ -1,7 +1,7 @@
 """One short-time Fourier transform, and every feature read off it.
 
-The definitions are librosa's (https://librosa.org, McFee et al. 2015), to the last constant; the
-tests hold them to librosa's own output. What differs is the cost: the transform is taken once, in
+The definitions are librosa's (https://librosa.org, McFee et al. 2015), to the last constant, but for pitch;
+the tests hold them to librosa's own output. What differs is the cost: the transform is taken once, in
 float32, and windows and filter banks are made once for each spec. librosa itself is imported by what few
 models ask for (chroma, deltas): with numba and scipy.signal it would add two seconds to every start.
 """
@@ -166,12 +166,19 @@ def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
     """
     shortest, longest = int(shared.sr / feature.fmax), feature.longest_lag(shared.sr)
     lags = np.arange(shortest - 1, longest + 2)
-    correlation = scipy.fft.irfft(shared.power, n=shared.stft.n_fft, axis=1)
-    energy = np.maximum(correlation[:, :1], np.float32(_AMIN))
+    # A rumble or an offset below all voices takes part in the energy, and not in what repeats itself.
+    audible = shared.power.copy()
+    audible[:, : int(np.ceil(0.7 * feature.fmin * shared.stft.n_fft / shared.sr))] = 0
+    correlation = scipy.fft.irfft(audible, n=shared.stft.n_fft, axis=1)
+    energy = np.maximum(rms(shared) ** 2 * shared.stft.n_fft, np.float32(_AMIN))
     periodic = correlation[:, lags] / energy / _window_correlation(shared.stft)[lags]
     cost = np.float32(feature.octave_cost) * np.log2(lags / lags[0]).astype(np.float32)
-    best = 1 + np.argmax((periodic - cost)[:, 1:-1], axis=1)
-    lag, strength = _peak(periodic, best)
+    middle = periodic[:, 1:-1]
+    # What falls all the way is alike to itself a moment later, and has no period.
+    is_peak = (middle >= periodic[:, :-2]) & (middle > periodic[:, 2:])
+    best = 1 + np.argmax(np.where(is_peak, middle - cost[1:-1], -np.inf), axis=1)
+    lag = _top(periodic, best)
+    strength = np.where(is_peak.any(axis=1), periodic[np.arange(len(best)), best], 0)
     octaves = np.log2(shared.sr / (lags[0] + lag) / np.sqrt(feature.fmin * feature.fmax))
     voicing = np.clip((strength - _UNVOICED) / (_VOICED - _UNVOICED), 0, 1)
     mean = (voicing @ octaves) / max(float(voicing.sum()), 1e-3)
@@ -181,13 +188,14 @@ def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
     return columns
 
 
-def _peak(curves: Matrix, at: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the parabola through three points of each curve has its top, and the curve's value there."""
+def _top(curves: Matrix, at: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where the parabola through three points of each curve has its top, ``float64[n]``."""
     rows = np.arange(len(curves))
     before, here, after = (curves[rows, at + step].astype(np.float64) for step in (-1, 0, 1))
     bend = before - 2 * here + after
     shift = np.where(bend < 0, 0.5 * (before - after) / np.minimum(bend, -1e-9), 0.0)
-    return at + np.clip(shift, -0.5, 0.5), here
+    top: NDArray[np.float64] = at + np.clip(shift, -0.5, 0.5)
+    return top
 
 
 def _decibels(power: Matrix, top_db: float | None) -> Matrix:

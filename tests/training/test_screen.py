@@ -17,7 +17,7 @@ recipe = "ravdess-conv-blstm"
 settings = {TINY!r}
 folds = ["1"]
 changes = [
-    {{ name = "base" }},
+    {{ name = "base", settings = ["auxiliary.corpora=['ravdess-song']"] }},
     {{ name = "long", settings = ["schedule.epochs=3", "schedule.keep='last'", "schedule.ema=0.9"] }},
 ]
 """
@@ -36,9 +36,10 @@ def write_song(root):
 @pytest.mark.slow
 def test_a_plan_is_trained_logged_and_ranked_without_test_speakers(tmp_path):
     write_ravdess(tmp_path / "data" / "ravdess")
+    write_song(tmp_path / "data" / "ravdess-song")  # longer than a clip of speech may be
     # Whoever is tested is not even read: their clips are no sound at all.
     for actor in EMOBOX[1]:
-        for clip in (tmp_path / "data" / "ravdess" / f"Actor_{actor:02d}").iterdir():
+        for clip in (tmp_path / "data").glob(f"*/Actor_{actor:02d}/*"):
             clip.write_bytes(b"nothing")
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN)
@@ -89,6 +90,40 @@ def test_the_board_ranks_by_the_mean_over_folds():
     ]
 
 
+def test_of_networks_that_were_tried_again_the_last_counts():
+    board = screen.leaderboard([trial("a", 0.5), trial("b", 0.7), trial("a", 0.8)])
+    assert [(standing.change, standing.uar) for standing in board] == [("a", 0.8), ("b", 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("folds", "settings", "message"),
+    [
+        ('["1", "2"]', "[]", "fold 1 validates on people on whom fold 2 is tested"),
+        ('["1"]', "['members=2']", "one network is tried at a time"),
+    ],
+)
+def test_a_plan_that_would_ask_the_wrong_people(tmp_path, folds, settings, message):
+    write_ravdess(tmp_path / "ravdess", seconds=0.1)
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f"recipe = 'ravdess-conv-blstm'\nfolds = {folds}\nsettings = {settings}\n"
+        "changes = [{ name = 'a' }]"
+    )
+    with pytest.raises(RecipeError, match=message):
+        screen.screen(screen.load(path), tmp_path, tmp_path / "runs", tmp_path / "log.csv")
+
+
+def test_another_feature_is_another_network():
+    spec = "spec.features=[{{ kind = 'log_mel' }}, {{ kind = '{}' }}]"
+    keys = {
+        screen.key(recipe.load("ravdess-conv-blstm", [spec.format(kind)]))
+        for kind in ("rms", "zcr", "mfcc", "chroma")
+    }
+    assert len(keys) == 4
+    base = recipe.load("ravdess-conv-blstm")
+    assert screen.key(base) == screen.key(recipe.load("ravdess-conv-blstm", ['version="9"']))
+
+
 def test_no_log_is_an_empty_one(tmp_path):
     assert screen.read(tmp_path / "none.csv") == ()
 
@@ -99,6 +134,7 @@ def test_no_log_is_an_empty_one(tmp_path):
         ("recipe = 3", "recipe: Input should be a valid string"),
         ("recipe = 'x'\nchanges = []", "changes: .* at least 1 item"),
         ("recipe = ", "not TOML"),
+        ("recipe = 'x'\nchanges = [{name = 'a'}, {name = 'a'}]", "changes are not all different"),
     ],
 )
 def test_what_is_no_plan_is_said_to_be_none(tmp_path, text, message):
