@@ -60,9 +60,7 @@ def _conv_blstm(network: ConvBlstm, hidden: Any, n_emotions: int) -> Any:
     for number, (channels, pool) in enumerate(zip(network.channels, network.pools, strict=True)):
         # A stride in the first convolution halves the work of everything after it, and cost no recall.
         size, strides = (3, 1) if number else (5, 2)
-        hidden = _convolution(
-            hidden, channels, size, strides=strides, pool=pool, dropout=network.conv_dropout
-        )
+        hidden = _convolution(network, hidden, channels, size, strides=strides, pool=pool)
     hidden = layers.Reshape((hidden.shape[1], hidden.shape[2] * hidden.shape[3]))(hidden)
     if beside is not None:
         hidden = layers.Concatenate()([hidden, _beside(beside, network)])
@@ -124,19 +122,22 @@ def _beside(columns: Any, network: ConvBlstm) -> Any:
 
 
 def _convolution(
+    network: ConvBlstm,
     hidden: Any,
     channels: int,
     size: int,
     *,
     strides: int,
     pool: tuple[int, int],
-    dropout: float,
 ) -> Any:
     hidden = layers.Conv2D(channels, size, strides=strides, padding="same", use_bias=False)(hidden)
-    hidden = layers.ReLU()(layers.BatchNormalization()(hidden))
-    if pool != (1, 1):
-        hidden = layers.MaxPooling2D(pool)(hidden)
-    return layers.Dropout(dropout)(hidden)
+    shrink = [] if pool == (1, 1) else [layers.MaxPooling2D(pool)]
+    rectify = [layers.BatchNormalization(), layers.ReLU()]
+    dropout = layers.SpatialDropout2D if network.quick else layers.Dropout
+    first, second = (shrink, rectify) if network.quick else (rectify, shrink)
+    for layer in (*first, *second, dropout(network.conv_dropout)):
+        hidden = layer(hidden)
+    return hidden
 
 
 def _pool(hidden: Any, network: ConvBlstm) -> Any:

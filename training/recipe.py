@@ -48,6 +48,9 @@ class ConvBlstm(_Frozen):
     """What of the spectrogram the convolutions see, one channel each."""
     conv_dropout: Share = 0.1
     """After each convolution."""
+    quick: bool = False
+    """Whether maps shrink before they are normalised, and dropout takes whole channels: most of the time that
+    training takes goes into normalising large maps and drawing numbers for each of their places."""
     beside: Annotated[int, Field(ge=0)] = 0
     """How many of the last columns are no spectrogram: they join after the convolutions."""
     beside_filters: PositiveInt = 16

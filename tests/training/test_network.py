@@ -148,3 +148,16 @@ def test_what_is_no_spectrogram_joins_after_the_convolutions():
         other = features.copy()
         other[:, 10:20, 16:] += 1
         assert not np.allclose(logits(network, features), logits(network, other))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_quick_is_the_same_network_in_another_order(quick):
+    name = "ravdess-conv-blstm"
+    chosen = recipe.load(name, [*SMALL[name], f"network.quick={str(quick).lower()}"])
+    network = build(chosen.network, np.zeros((2, 40, 16), np.float32), 8)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    second = kinds.index("Conv2D", kinds.index("Conv2D") + 1)
+    assert kinds[second + 1] == ("MaxPooling2D" if quick else "BatchNormalization")
+    assert ("SpatialDropout2D" in kinds) == quick
+    plain = build(recipe.load(name, SMALL[name]).network, np.zeros((2, 40, 16), np.float32), 8)
+    assert network.count_params() == plain.count_params()
