@@ -107,6 +107,14 @@ class Standing:
         return statistics.fmean(trial.validation_loss for trial in self.trials)
 
     @property
+    def by_fold(self) -> dict[str, float]:
+        """The same for each fold, the mean over its seeds."""
+        folds: dict[str, list[float]] = {}
+        for trial in self.trials:
+            folds.setdefault(trial.fold, []).append(trial.validation_uar)
+        return {fold: statistics.fmean(uars) for fold, uars in sorted(folds.items())}
+
+    @property
     def cpu_seconds(self) -> float:
         """For one network, on average."""
         return statistics.fmean(trial.cpu_seconds for trial in self.trials)

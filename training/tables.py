@@ -73,14 +73,11 @@ def leaderboard_table(standings: Sequence[Standing]) -> Table:
     for heading in ("change", "UAR", "loss", "by fold", "networks", "parameters", "CPU, s"):
         table.add_column(heading, justify="left" if heading == "change" else "right")
     for standing in standings:
-        folds: dict[str, list[float]] = {}
-        for trial in standing.trials:
-            folds.setdefault(trial.fold, []).append(trial.validation_uar)
         table.add_row(
             standing.change,
             f"{standing.uar:.3f}",
             f"{standing.loss:.3f}",
-            "  ".join(f"{fold}: {statistics.fmean(uars):.3f}" for fold, uars in folds.items()),
+            "  ".join(f"{fold}: {uar:.3f}" for fold, uar in standing.by_fold.items()),
             str(len(standing.trials)),
             str(standing.trials[0].parameters),
             f"{standing.cpu_seconds:.0f}",

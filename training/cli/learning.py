@@ -137,17 +137,30 @@ def screen(
         console.print(leaderboard_table(screening.leaderboard(screening.read(log))))
 
 
-def leaderboard(log: Log = EXPERIMENTS) -> None:
+def leaderboard(
+    log: Log = EXPERIMENTS,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="A page to write, in place of the table.")
+    ] = None,
+) -> None:
     """The changes that `screen` has tried, best first.
 
     Examples:
         undertone-train leaderboard
+
+        undertone-train leaderboard --out docs/experiments.md
     """
+    from training import ablation
     from training import screen as screening
     from training.tables import leaderboard_table
 
     with words_for_errors():
-        console.print(leaderboard_table(screening.leaderboard(screening.read(log))))
+        trials = screening.read(log)
+        if to:
+            to.write_text(ablation.page(trials))
+            console.print(f"[dim]{to}[/dim]")
+        else:
+            console.print(leaderboard_table(screening.leaderboard(trials)))
 
 
 def vouch(

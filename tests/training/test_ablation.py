@@ -1,0 +1,24 @@
+"""The page of what was tried says what the log says."""
+
+from pathlib import Path
+
+from training import ablation, screen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_page_is_written_by_its_command():
+    trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")
+    assert (ROOT / "docs" / "experiments.md").read_text() == ablation.page(trials)
+
+
+def test_every_row_of_the_log_is_of_a_plan_that_lies_beside_it():
+    folder = ROOT / "training" / "experiments"
+    planned = {
+        (change.name, " ".join([*plan.settings, *change.settings]))
+        for path in folder.glob("*.toml")
+        for plan in [screen.load(path)]
+        for change in plan.changes
+    }
+    for trial in screen.read(folder / "experiments.csv"):
+        assert (trial.change, trial.settings) in planned
