@@ -49,7 +49,7 @@ class ConvBlstm(_Frozen):
     conv_dropout: Share = 0.1
     """After each convolution."""
     quick: bool = False
-    """Whether maps shrink before they are normalised, and dropout takes whole channels: most of the time that
+    """Whether maps shrink before they are normalised, and dropout takes whole channels: much of the time that
     training takes goes into normalising large maps and drawing numbers for each of their places."""
     beside: Annotated[int, Field(ge=0)] = 0
     """How many of the last columns are no spectrogram: they join after the convolutions."""
