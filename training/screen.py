@@ -133,11 +133,7 @@ def load(path: Path) -> Plan:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise RecipeError(f"{path}: {faults}") from error
+        raise RecipeError(f"{path}: {recipes.faults(error)}") from error
 
 
 def screen(
@@ -228,7 +224,8 @@ def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path
 
 def _require_apart(runs: Sequence[Run]) -> None:
     """Refuse folds of which one validates on whom another tests: they would be asked after all."""
-    splits = {str(run.fold): split_of(run) for run in runs}
+    one_of_each = {str(run.fold): run for run in runs}
+    splits = {fold: split_of(run) for fold, run in one_of_each.items()}
     for one, split in splits.items():
         validated = {clip.speaker for clip in split.validation}
         for other, tested in splits.items():
