@@ -3,27 +3,56 @@
 Everything draws from the generator it is given, and nothing else: same seed, same variations.
 """
 
+from typing import Final
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from training.bands import Bands, filtered, stretched, warped
+from training.conditions import N_BABBLE, babble, clipped, in_room, mixed, telephone
 from training.recipe import Augmentation
 from undertone.features import Matrix
 from undertone.preprocess import Samples
 
 _NOISE_COLOURS = 3
 
+_OTHER_SPEEDS: Final = (0.7, 1.4)
+
+_MOST_CLIPPED: Final = 0.2
+"""Of the peaks."""
+
+_RT60_S: Final = (0.15, 0.7)
+"""From a furnished bedroom to a hall, in seconds."""
+
 
 def variants(
     samples: Samples, sr: int, settings: Augmentation, generator: np.random.Generator
 ) -> list[Samples]:
-    """The clip itself, then ``settings.variants`` copies at another speed, every second one in noise."""
+    """The clip itself, then ``settings.variants`` copies at another speed, every second one in noise.
+
+    Some of the copies come from a room, are clipped, or come through a telephone, where the settings say so.
+    """
+
+    def happens(part: float) -> bool:
+        # What never happens asks nothing of chance, which stays as it was before there was such a thing.
+        return part > 0 and generator.random() < part
+
     copies = [samples]
     for index in range(settings.variants):
         copy = faster(samples, sr, generator.uniform(*settings.speed))
+        if happens(settings.room):
+            copy = in_room(copy, sr, generator.uniform(*_RT60_S), generator)[: copy.size]
         if index % 2:
-            copy = noisy(copy, generator.uniform(*settings.noise_snr_db), generator)
+            snr_db = generator.uniform(*settings.noise_snr_db)
+            if happens(settings.babble):
+                copy = among_others(copy, sr, snr_db, generator)
+            else:
+                copy = noisy(copy, snr_db, generator)
+        if happens(settings.clipping):
+            copy = clipped(copy, generator.uniform(0, _MOST_CLIPPED))
+        if happens(settings.telephone):
+            copy = by_telephone(copy, sr)
         copies.append(copy)
     return copies
 
@@ -41,6 +70,29 @@ def noisy(samples: Samples, snr_db: float, generator: np.random.Generator) -> Sa
     noise = np.convolve(noise, np.full(width, 1 / width, dtype=np.float32), mode="same")
     gain = np.sqrt(np.mean(np.square(samples)) / np.mean(np.square(noise))) * 10 ** (-snr_db / 20)
     return samples + noise * np.float32(gain)
+
+
+def among_others(
+    samples: Samples, sr: int, snr_db: float, generator: np.random.Generator
+) -> Samples:
+    """``samples`` in babble, ``snr_db`` below the clip's RMS.
+
+    It is the clip's own voice at other speeds, begun elsewhere and every second one backwards: other
+    people's would stand on both sides of a split.
+    """
+    others = []
+    for number in range(N_BABBLE):
+        other = faster(samples, sr, generator.uniform(*_OTHER_SPEEDS))
+        other = np.roll(other, generator.integers(other.size))
+        others.append(other[::-1] if number % 2 else other)
+    return mixed(samples, babble(others, samples.size), snr_db)
+
+
+def by_telephone(samples: Samples, sr: int) -> Samples:
+    """``samples`` through a line of 8 kHz with mu-law, and back at their rate."""
+    narrow, narrow_sr = telephone(samples, sr)
+    heard: Samples = soxr.resample(narrow, narrow_sr, sr)
+    return heard
 
 
 def augment_batch(

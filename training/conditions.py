@@ -54,9 +54,9 @@ def louder(scene: Scene, by_db: float) -> Sound:
     return scene.samples * np.float32(10 ** (by_db / 20)), scene.sr
 
 
-def telephone(scene: Scene) -> Sound:
+def telephone(samples: Samples, sr: int) -> Sound:
     """8 kHz and mu-law (ITU-T G.711)."""
-    narrow = soxr.resample(scene.samples, scene.sr, TELEPHONE_HZ)
+    narrow = soxr.resample(samples, sr, TELEPHONE_HZ)
     return _through(narrow, TELEPHONE_HZ, "WAV", "ULAW")
 
 
@@ -73,28 +73,34 @@ def mp3(scene: Scene) -> Sound:
 def in_noise(scene: Scene, snr_db: float) -> Sound:
     """White noise, so many dB below the clip's RMS."""
     noise = np.random.default_rng(scene.seed).standard_normal(scene.samples.size)
-    return _mixed(scene.samples, noise.astype(np.float32), snr_db), scene.sr
+    return mixed(scene.samples, noise.astype(np.float32), snr_db), scene.sr
 
 
 def in_babble(scene: Scene, snr_db: float) -> Sound:
     """The sum of the voices, each as loud as the others, so many dB below the clip's RMS."""
-    babble = np.zeros(scene.samples.size, np.float32)
-    for voice in scene.voices:
-        babble += np.resize(voice / max(_rms(voice), 1e-9), babble.size)
-    return _mixed(scene.samples, babble, snr_db), scene.sr
+    return mixed(scene.samples, babble(scene.voices, scene.samples.size), snr_db), scene.sr
 
 
-def in_room(scene: Scene) -> Sound:
-    """In a room with an RT60 of 0.4 s: noise that dies away, with as much energy as the direct sound.
+def babble(voices: Sequence[Samples], size: int) -> Samples:
+    """``size`` samples of all ``voices``, each as loud as the others and begun again where it ends."""
+    together = np.zeros(size, np.float32)
+    for voice in voices:
+        together += np.resize(voice / max(_rms(voice), 1e-9), size)
+    return together
+
+
+def in_room(samples: Samples, sr: int, rt60_s: float, generator: np.random.Generator) -> Samples:
+    """In a room with that RT60: noise that dies away, with as much energy as the direct sound.
 
     Polack's model: "Modifying chambers to play billiards" (1992).
     """
-    time = np.arange(round(RT60_S * scene.sr)) / scene.sr
-    tail = np.random.default_rng(scene.seed).standard_normal(time.size) * 10 ** (-3 * time / RT60_S)
+    time = np.arange(round(rt60_s * sr)) / sr
+    tail = generator.standard_normal(time.size) * 10 ** (-3 * time / rt60_s)
     response = np.concatenate([[1.0], tail[1:] / np.sqrt(np.sum(np.square(tail[1:])))])
-    size = scene.samples.size + response.size - 1
-    spectrum = np.fft.rfft(scene.samples, size) * np.fft.rfft(response, size)
-    return np.fft.irfft(spectrum, size).astype(np.float32), scene.sr
+    size = samples.size + response.size - 1
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
+    heard: Samples = np.fft.irfft(spectrum, size).astype(np.float32)
+    return heard
 
 
 def in_silence(scene: Scene) -> Sound:
@@ -102,20 +108,19 @@ def in_silence(scene: Scene) -> Sound:
     return np.pad(scene.samples, round(SILENCE_S * scene.sr)), scene.sr
 
 
-def clipped(scene: Scene) -> Sound:
-    """The tenth of the peaks (the largest samples between two changes of sign) that is highest, cut off."""
-    samples = scene.samples
+def clipped(samples: Samples, share: float) -> Samples:
+    """The highest ``share`` of the peaks (the largest samples between two changes of sign), cut off."""
     starts = np.flatnonzero(np.diff(np.signbit(samples), prepend=not np.signbit(samples[0])))
     peaks = np.maximum.reduceat(np.abs(samples), starts)
-    limit = np.float32(np.quantile(peaks, 1 - CLIPPED))
-    return np.clip(samples, -limit, limit), scene.sr
+    limit = np.float32(np.quantile(peaks, 1 - share))
+    return np.clip(samples, -limit, limit)
 
 
 CONDITIONS: Final[Mapping[str, Callable[[Scene], Sound]]] = {
     PLAIN: lambda scene: (scene.samples, scene.sr),
     "20 dB louder": lambda scene: louder(scene, 20),
     "20 dB softer": lambda scene: louder(scene, -20),
-    "telephone, 8 kHz mu-law": telephone,
+    "telephone, 8 kHz mu-law": lambda scene: telephone(scene.samples, scene.sr),
     "MP3, 64 kb/s": mp3,
     "white noise, 20 dB": lambda scene: in_noise(scene, 20),
     "white noise, 10 dB": lambda scene: in_noise(scene, 10),
@@ -123,9 +128,12 @@ CONDITIONS: Final[Mapping[str, Callable[[Scene], Sound]]] = {
     "babble, 20 dB": lambda scene: in_babble(scene, 20),
     "babble, 10 dB": lambda scene: in_babble(scene, 10),
     "babble, 5 dB": lambda scene: in_babble(scene, 5),
-    "room, RT60 0.4 s": in_room,
+    "room, RT60 0.4 s": lambda scene: (
+        in_room(scene.samples, scene.sr, RT60_S, np.random.default_rng(scene.seed)),
+        scene.sr,
+    ),
     "silence around it, 0.5 s": in_silence,
-    "10 % of peaks clipped": clipped,
+    "10 % of peaks clipped": lambda scene: (clipped(scene.samples, CLIPPED), scene.sr),
 }
 
 
@@ -151,10 +159,11 @@ def _through(samples: Samples, sr: int, container: str, subtype: str, **options:
     return decoded, rate
 
 
-def _mixed(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+def mixed(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+    """``samples`` in ``noise``, ``float32[n]`` both, ``snr_db`` below their RMS."""
     gain = _rms(samples) / max(_rms(noise), 1e-9) * 10 ** (-snr_db / 20)
-    mixed: Samples = samples + noise * np.float32(gain)
-    return mixed
+    both: Samples = samples + noise * np.float32(gain)
+    return both
 
 
 def _rms(samples: Samples) -> float:

@@ -28,7 +28,11 @@ METRICS: Final = "metrics.json"
 RECIPE: Final = "recipe.json"
 FEATURES: Final = "features"
 
-EVIDENCE: Final[dict[Kind, str]] = {"unseen": "crossval", "random": "random"}
+EVIDENCE: Final[dict[Kind, str]] = {
+    "unseen": "crossval",
+    "unseen-5": "crossval-5",
+    "random": "random",
+}
 """The folder of a bundle in which the predictions of each protocol lie."""
 
 
@@ -176,7 +180,8 @@ def command(
 ) -> str:
     """What to type to run those folds (none named: all) and seeds."""
     words = ["undertone-train crossval", recipe.name]
-    words += ["--protocol random"] if kind == "random" else [f"--fold {fold}" for fold in folds]
+    words += [] if kind == "unseen" else [f"--protocol {kind}"]
+    words += [] if kind == "random" else [f"--fold {fold}" for fold in folds]
     words += [f"--seed {seed}" for seed in seeds]
     words += [f"--set {shlex.quote(override)}" for override in overrides]
     return " ".join(words)

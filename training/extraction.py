@@ -94,6 +94,8 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
         recipe.spec.model_dump(mode="json"),
         [settings.variants, settings.speed, settings.noise_snr_db],
     ]
+    if any(way := (settings.babble, settings.room, settings.clipping, settings.telephone)):
+        what.append(way)
     if _only_trains(clip, recipe):
         what.append(["only trains"])
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,24 +2,33 @@
 
 Each corpus has two protocols. ``unseen`` tests on speakers that training never heard. ``random`` is how
 much of this field reports its results: one stratified split of all clips, 80 to 20, speakers, sentences
-and repetitions on both sides.
+and repetitions on both sides. RAVDESS has a third, ``unseen-5``: other folds by actor, in which some report.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from training import splits
 from training.clip import UNKNOWN, Clip
 from training.errors import CorpusError, RunError
-from training.splits import EMOBOX, Split
+from training.splits import EMOBOX, FIVE, Split
 
-Kind = Literal["unseen", "random"]
+Kind = Literal["unseen", "unseen-5", "random"]
 
-KINDS: Final[tuple[Kind, ...]] = ("unseen", "random")
+KINDS: Final[tuple[Kind, ...]] = ("unseen", "unseen-5", "random")
+
+FIVE_FOLDS: Final = "actors-5fold"
+"""How the name of what ``unseen-5`` is ends."""
 
 RANDOM: Final = "random"
 """The one fold of every random protocol."""
+
+_OF_RAVDESS: Final[Mapping[tuple[str, ...], str]] = {
+    ("ravdess",): "RAVDESS speech, 8 emotions",
+    ("ravdess", "tess"): "RAVDESS speech, 8 emotions, with TESS on the training side only",
+}
+"""Corpora that are tested on the actors of RAVDESS, and what is done with them."""
 
 _GROUPS: Final = 5
 """Folds of a corpus that comes without any of its own."""
@@ -59,6 +68,7 @@ def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Proto
 
     Raises:
         CorpusError: a corpus does not say who speaks, or only one person does.
+        RunError: these corpora have none of that kind.
     """
     if kind == "random":
         return Protocol(
@@ -70,15 +80,15 @@ def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Proto
             folds=(RANDOM,),
             split=lambda _, seed: splits.random(clips, seed),
         )
-    match tuple(sorted(corpora)):
-        case ("ravdess",):
-            return _emobox(clips, "ravdess/emobox-6fold", "RAVDESS speech, 8 emotions")
-        case ("ravdess", "tess"):
-            return _emobox(
-                clips,
-                "ravdess+tess/emobox-6fold",
-                "RAVDESS speech, 8 emotions, with TESS on the training side only",
-            )
+    names = tuple(sorted(corpora))
+    if kind == "unseen-5" and names not in _OF_RAVDESS:
+        raise RunError(
+            f"--protocol unseen-5 names actors of RAVDESS; {', '.join(corpora)} has none of them: "
+            "--protocol unseen is for every corpus"
+        )
+    match names:
+        case ("ravdess",) | ("ravdess", "tess"):
+            return _by_actor(kind, names, clips)
         case ("tess",):
             return Protocol(
                 name="tess/speakers",
@@ -93,15 +103,23 @@ def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Proto
             return _by_speaker(corpora, clips)
 
 
-def _emobox(clips: Sequence[Clip], name: str, what: str) -> Protocol:
+def _by_actor(kind: Kind, corpora: tuple[str, ...], clips: Sequence[Clip]) -> Protocol:
+    """Folds of RAVDESS by actor, as they were published."""
+    if kind == "unseen-5":
+        name, folds, like = FIVE_FOLDS, FIVE, "Luna-Jiménez et al. 2021"
+    else:
+        name, folds, like = "emobox-6fold", EMOBOX, "EmoBox"
+    heard = {24 - len(tested) - len(folds[fold % len(folds) + 1]) for fold, tested in folds.items()}
+    others = " or ".join(str(count) for count in sorted(heard))
     return Protocol(
-        name=name,
+        name=f"{'+'.join(corpora)}/{name}",
         description=(
-            f"{what}, 6 folds by actor as in EmoBox; fold k is validated on the test actors of "
-            "fold k+1 (6 on 1) and trained on the other 16; predictions pooled over folds"
+            f"{_OF_RAVDESS[corpora]}, {len(folds)} folds by actor as in {like}; fold k is validated on the "
+            f"test actors of fold k+1 ({len(folds)} on 1) and trained on the other {others}; predictions "
+            "pooled over folds"
         ),
-        folds=tuple(str(fold) for fold in EMOBOX),
-        split=lambda fold, _: splits.emobox(clips, int(fold)),
+        folds=tuple(str(fold) for fold in folds),
+        split=lambda fold, _: splits.by_actor(clips, folds, int(fold)),
     )
 
 

@@ -24,6 +24,7 @@ FOLDER: Final = Path(__file__).parent / "recipes"
 """Where the recipes that come with this package lie."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Frozen(BaseModel):
@@ -106,6 +107,14 @@ class Augmentation(_Frozen):
     """Range of the factor by which a copy is faster (its pitch moves along)."""
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
     """Range of the level of the speech above the noise."""
+    babble: Part = 0.0
+    """Of the copies in noise, how many are in babble instead: of the clip's own voice, at other speeds."""
+    room: Part = 0.0
+    """Of all copies, how many come from a room."""
+    clipping: Part = 0.0
+    """Of all copies, how many have up to a fifth of their peaks cut off."""
+    telephone: Part = 0.0
+    """Of all copies, how many come through a telephone."""
     shift: Annotated[int, Field(ge=0)] = 12
     """Most frames by which a clip is moved in time."""
     masks: Annotated[int, Field(ge=0)] = 2

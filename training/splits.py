@@ -23,6 +23,15 @@ EMOBOX: Final[Mapping[int, tuple[int, ...]]] = {
 }
 """Test actors of each EmoBox fold of RAVDESS; each actor is tested exactly once."""
 
+FIVE: Final[Mapping[int, tuple[int, ...]]] = {
+    1: (2, 5, 14, 15, 16),
+    2: (3, 6, 7, 13, 18),
+    3: (10, 11, 12, 19, 20),
+    4: (8, 17, 21, 23, 24),
+    5: (1, 4, 9, 22),
+}
+"""Test actors of each of the five folds of Luna-Jiménez et al. 2021 (https://doi.org/10.3390/app12010327)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -40,19 +49,24 @@ class Split:
         return any(clip.speaker in heard for clip in self.validation)
 
 
-def emobox(clips: Sequence[Clip], fold: int) -> Split:
-    """Fold 1 to 6 of RAVDESS: test on its actors, validate on those of the next, train on the rest.
+def by_actor(clips: Sequence[Clip], folds: Mapping[int, tuple[int, ...]], fold: int) -> Split:
+    """A fold of RAVDESS: test on its actors, validate on those of the next, train on the rest.
 
     Clips of other corpora are of other people, and train.
+
+    Args:
+        clips: of RAVDESS, and of others.
+        folds: the test actors of each: `EMOBOX` or `FIVE`.
+        fold: one of them; the first comes after the last.
 
     Raises:
         ValueError: no such fold.
         CorpusError: an actor of it has no clip.
     """
-    if fold not in EMOBOX:
-        raise ValueError(f"fold {fold} does not exist; the EmoBox folds of RAVDESS are 1 to 6")
-    test = _speakers(EMOBOX[fold])
-    validation = _speakers(EMOBOX[fold % len(EMOBOX) + 1])
+    if fold not in folds:
+        raise ValueError(f"fold {fold} does not exist; there are 1 to {len(folds)}")
+    test = _speakers(folds[fold])
+    validation = _speakers(folds[fold % len(folds) + 1])
     missing = (test | validation) - {clip.speaker for clip in clips}
     if missing:
         raise CorpusError(

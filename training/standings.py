@@ -6,6 +6,7 @@ from string import Template
 from typing import Final
 
 from training.errors import RunError
+from training.protocols import FIVE_FOLDS
 from training.tables import mean_and_sd
 from undertone.bundle import Manifest, Metrics, find, open_bundle
 
@@ -85,7 +86,7 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         for name, metrics in manifest.metrics.items():
             if name == f"{corpus}/random":
                 own = metrics
-            elif name.startswith(f"{corpus}/"):
+            elif name.startswith(f"{corpus}/") and not name.endswith(FIVE_FOLDS):
                 unseen = metrics
         cells = (
             f"`{manifest.name}`",

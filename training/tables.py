@@ -31,6 +31,7 @@ def metrics_table(metrics: Metrics, emotions: Sequence[str]) -> Table:
 _TESTED_ON: Final[Mapping[Kind, str]] = {
     "random": "a random fifth of all clips",
     "unseen": "unseen speakers",
+    "unseen-5": "unseen speakers, five folds",
 }
 
 
@@ -41,6 +42,8 @@ def protocols_table(recipe: Recipe, measured: Mapping[Kind, Metrics]) -> Table:
         table.add_column(heading, justify="left" if heading == "tested on" else "right")
     for kind, name in _TESTED_ON.items():
         metrics = measured.get(kind)
+        if metrics is None and kind == "unseen-5":
+            continue
         if metrics is None:
             table.add_row(name, "not measured")
             option = " --protocol random" if kind == "random" else ""

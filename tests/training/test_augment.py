@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.augment import augment_batch, faster, noisy, variants
+from training.augment import among_others, augment_batch, faster, noisy, variants
 from training.recipe import Augmentation
 
 SR = 16_000
@@ -35,6 +35,48 @@ def test_the_clip_itself_comes_first_and_chance_is_the_generators(tone):
     assert once[0] is tone
     for one, other in zip(once, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+HIGH = np.sin(2 * np.pi * 5_000 * np.arange(SR) / SR).astype(np.float32)
+"""Above what a telephone carries."""
+
+
+@pytest.mark.parametrize(
+    ("way", "least", "most"),
+    [("room", 1.3, 3), ("telephone", 0, 0.01), ("clipping", 0.5, 1.001), ("babble", 1.05, 1.15)],
+)
+def test_copies_travel_as_the_settings_say(way, least, most):
+    settings = Augmentation(variants=4, speed=(1, 1), noise_snr_db=(10, 10), **{way: 1})
+    copies = variants(HIGH, SR, settings, np.random.default_rng(5))
+    np.testing.assert_array_equal(copies[0], HIGH)
+    heard = copies[2::2] if way == "babble" else copies[1::2]
+    for copy in heard:
+        assert least < np.mean(np.square(copy)) / np.mean(np.square(HIGH)) < most
+
+
+def test_babble_is_of_the_voice_itself_and_as_loud_as_was_asked_for(tone):
+    voice = tone * np.linspace(0, 1, SR, dtype=np.float32)
+    noise = among_others(voice, SR, 10.0, np.random.default_rng(0)) - voice
+    assert 10 * np.log10(np.mean(voice**2) / np.mean(noise**2)) == pytest.approx(10.0, abs=0.1)
+    spectrum = np.abs(np.fft.rfft(noise))
+    assert 440 * 0.65 < np.argmax(spectrum) < 440 * 1.45
+
+
+def test_how_clips_travel_is_the_same_for_recipes_that_leave_it_out(tone):
+    plain = Augmentation(variants=6)
+    half = Augmentation(variants=6, babble=0.5, room=0.5, clipping=0.5, telephone=0.5)
+    once = variants(tone, SR, half, np.random.default_rng(5))
+    again = variants(tone, SR, half, np.random.default_rng(5))
+    for one, other in zip(once, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    differs = [
+        one.shape != other.shape or not np.array_equal(one, other)
+        for one, other in zip(
+            once, variants(tone, SR, plain, np.random.default_rng(5)), strict=True
+        )
+    ]
+    assert not differs[0]
+    assert any(differs)
 
 
 def batch(n=6, frames=50, width=20):

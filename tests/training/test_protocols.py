@@ -24,17 +24,19 @@ MINE = clips_of("mine", ["anna", "ben", "cleo", "dan", "eve", "finn", "gus"])
 
 
 @pytest.mark.parametrize(
-    ("corpora", "clips", "name", "n_folds"),
+    ("kind", "corpora", "clips", "name", "n_folds"),
     [
-        (["ravdess"], RAVDESS, "ravdess/emobox-6fold", 6),
-        (["ravdess", "tess"], RAVDESS + TESS, "ravdess+tess/emobox-6fold", 6),
-        (["tess"], TESS, "tess/speakers", 2),
-        (["mine"], MINE, "mine/speakers", 5),
-        (["mine"], clips_of("mine", ["anna", "ben"]), "mine/speakers", 2),
+        ("unseen", ["ravdess"], RAVDESS, "ravdess/emobox-6fold", 6),
+        ("unseen", ["ravdess", "tess"], RAVDESS + TESS, "ravdess+tess/emobox-6fold", 6),
+        ("unseen", ["tess"], TESS, "tess/speakers", 2),
+        ("unseen", ["mine"], MINE, "mine/speakers", 5),
+        ("unseen", ["mine"], clips_of("mine", ["anna", "ben"]), "mine/speakers", 2),
+        ("unseen-5", ["ravdess"], RAVDESS, "ravdess/actors-5fold", 5),
+        ("unseen-5", ["ravdess", "tess"], RAVDESS + TESS, "ravdess+tess/actors-5fold", 5),
     ],
 )
-def test_nobody_who_is_tested_was_heard(corpora, clips, name, n_folds):
-    measured = protocol("unseen", corpora, clips)
+def test_nobody_who_is_tested_was_heard(kind, corpora, clips, name, n_folds):
+    measured = protocol(kind, corpora, clips)
     assert measured.name == name
     assert len(measured.folds) == n_folds
     tested = []
@@ -73,3 +75,15 @@ def test_one_person_is_not_enough():
 def test_a_fold_that_does_not_exist():
     with pytest.raises(RunError, match=r"tess/speakers has no fold 7; there are OAF, YAF"):
         protocol("unseen", ["tess"], TESS).require("7")
+
+
+def test_folds_of_actors_are_of_no_other_corpus():
+    with pytest.raises(RunError, match=r"unseen-5 names actors of RAVDESS; tess has none of them"):
+        protocol("unseen-5", ["tess"], TESS)
+
+
+def test_a_protocol_says_how_many_train():
+    assert "trained on the other 16;" in protocol("unseen", ["ravdess"], RAVDESS).description
+    assert (
+        "trained on the other 14 or 15;" in protocol("unseen-5", ["ravdess"], RAVDESS).description
+    )

@@ -8,7 +8,9 @@ from training import corpora
 from training.clip import Clip
 from training.corpora import audio_hash
 from training.errors import CorpusError
-from training.splits import EMOBOX, emobox, random, speaker
+from training.splits import EMOBOX, FIVE, by_actor, random, speaker
+
+EVERY_FOLD = [(folds, fold) for folds in (EMOBOX, FIVE) for fold in folds]
 
 
 def clip(actor, emotion="happy", corpus="ravdess", take=1):
@@ -43,30 +45,32 @@ def assert_disjoint(split, key):
         assert not shared, f"{split.name}: {one} and {other} share {sorted(shared)[:3]}"
 
 
-def test_every_actor_is_tested_once():
-    tested = [actor for actors in EMOBOX.values() for actor in actors]
+@pytest.mark.parametrize("folds", [EMOBOX, FIVE])
+def test_every_actor_is_tested_once(folds):
+    tested = [actor for actors in folds.values() for actor in actors]
     assert sorted(tested) == list(range(1, 25))
-    assert all(len(actors) == 4 for actors in EMOBOX.values())
 
 
-@pytest.mark.parametrize("fold", EMOBOX)
-def test_an_actor_of_a_fold_stands_on_one_side(clips, fold):
-    split = emobox(clips, fold)
+@pytest.mark.parametrize(("folds", "fold"), EVERY_FOLD)
+def test_an_actor_of_a_fold_stands_on_one_side(clips, folds, fold):
+    split = by_actor(clips, folds, fold)
     assert_disjoint(split, lambda clip: clip.speaker)
-    assert {clip.speaker for clip in split.test} == {f"ravdess/{a:02d}" for a in EMOBOX[fold]}
-    following = EMOBOX[fold % 6 + 1]
+    assert {clip.speaker for clip in split.test} == {f"ravdess/{a:02d}" for a in folds[fold]}
+    following = folds[fold % len(folds) + 1]
     assert {clip.speaker for clip in split.validation} == {f"ravdess/{a:02d}" for a in following}
     assert sum(len(side) for side in sides(split).values()) == len(clips)
 
 
 def test_a_fold_that_does_not_exist(clips):
     with pytest.raises(ValueError, match="fold 7 does not exist"):
-        emobox(clips, 7)
+        by_actor(clips, EMOBOX, 7)
 
 
 def test_a_fold_without_its_actors(clips):
     with pytest.raises(CorpusError, match="needs ravdess/20, ravdess/21; their clips are missing"):
-        emobox([clip for clip in clips if clip.speaker not in ("ravdess/20", "ravdess/21")], 1)
+        by_actor(
+            [clip for clip in clips if clip.speaker not in ("ravdess/20", "ravdess/21")], EMOBOX, 1
+        )
 
 
 def test_random_keeps_the_share_of_each_emotion(clips):
@@ -89,9 +93,9 @@ def test_speaker_against_speakers(clips):
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize("fold", EMOBOX)
-def test_no_recording_of_a_real_fold_stands_on_two_sides(recordings, hashes, fold):
-    split = emobox(corpora.read("ravdess", recordings), fold)
+@pytest.mark.parametrize(("folds", "fold"), EVERY_FOLD)
+def test_no_recording_of_a_real_fold_stands_on_two_sides(recordings, hashes, folds, fold):
+    split = by_actor(corpora.read("ravdess", recordings), folds, fold)
     assert_disjoint(split, lambda clip: clip.speaker)
     assert_disjoint(split, lambda clip: hashes[clip.path])
 
@@ -104,4 +108,4 @@ def hashes(recordings):
 
 def test_it_is_told_whether_validation_speakers_were_heard(clips):
     assert random(clips, seed=0).validates_on_heard
-    assert not emobox(clips, 1).validates_on_heard
+    assert not by_actor(clips, EMOBOX, 1).validates_on_heard

@@ -50,7 +50,8 @@ EXPERIMENTS: Final = Path("training/experiments/experiments.csv")
 ProtocolOption = Annotated[
     Kind,
     typer.Option(
-        help="Test on speakers that training never heard, or on a random fifth of all clips."
+        help="Test on speakers that training never heard (of RAVDESS also in five folds), or on a random "
+        "fifth of all clips."
     ),
 ]
 
