@@ -1,14 +1,14 @@
 """The card beside a model: what it is, what it reaches and on whom, what it must not be used for."""
 
+from collections.abc import Mapping
 from string import Template
 from typing import Final
 
-from training.abstain import COVERAGE, risk_coverage
+from training import passages
 from training.crossval import Crossval
-from training.figures import coverage_figure
+from training.protocols import Kind
 from training.recipe import Recipe
 from training.report import draw
-from training.tables import mean_and_sd
 from undertone.bundle import CARD, Bundle, Metrics
 
 _CARD: Final = Template("""\
@@ -42,7 +42,7 @@ computed from `$predictions`, one row a clip, and a test computes them again. $c
 |---|---|
 $folds
 
-$unsure$own## How it was made
+$apart$five$voices$unsure$own$conditions## How it was made
 
 `undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, $schedule
 (seed $seed). The weights that are shipped
@@ -79,26 +79,6 @@ non-commercial licences. To use Undertone commercially, train it on data whose l
 """)
 
 
-_OWN: Final = Template("""\
-## What it reaches where speakers stand on both sides
-
-Accuracy **$accuracy** on a random fifth of all clips ($seeds), as this
-field often reports. ${claim}It measures memory for voices, sentences and repetitions as much as hearing of
-emotion; `$command` makes it.
-
-""")
-
-_UNSURE: Final = Template("""\
-## When it is not sure
-
-Of the $coverage of clips that it is surest of, $accuracy are heard rightly; of all, $of_all. An
-answer whose likeliest emotion has a probability below **$threshold**, which that share of the
-validation clips reached, carries the warning `low_confidence`; the label is still given.
-
-![Accuracy against the share of clips that is answered](coverage.png)
-
-""")
-
 _SENTENCES: Final = {
     "RAVDESS": "two sentences",
     "RAVDESS song": "two sentences",
@@ -109,8 +89,7 @@ _SENTENCES: Final = {
 def write_card(
     bundle: Bundle,
     recipe: Recipe,
-    evidence: Crossval,
-    own: Crossval | None,
+    measured: Mapping[Kind, Crossval],
     *,
     epochs: int,
     seed: int,
@@ -120,12 +99,12 @@ def write_card(
     Args:
         bundle: whose card.
         recipe: that made it.
-        evidence: on unseen speakers.
-        own: on a random split, where that was run.
+        measured: under each protocol that was run, ``unseen`` among them.
         epochs: that the shipped network was trained for.
         seed: of the shipped network.
     """
     manifest = bundle.manifest
+    evidence = measured["unseen"]
     metrics = evidence.metrics
     folder = bundle.path
     draw(folder, evidence.test, metrics)
@@ -166,8 +145,12 @@ def write_card(
             for corpus in manifest.corpora
         ),
         licence=manifest.licence,
-        own=_own(recipe, own.metrics) if own else "",
-        unsure=_unsure(bundle, evidence),
+        apart=passages.apart(recipe, evidence),
+        five=passages.five_folds(measured.get("unseen-5")),
+        voices=passages.voices(evidence),
+        unsure=passages.unsure(bundle, evidence),
+        own=passages.own(recipe, measured.get("random")),
+        conditions=passages.conditions(folder),
         fold=evidence.protocol.folds[0],
         sentences=" and ".join(
             dict.fromkeys(_SENTENCES.get(each.name, "own sentences") for each in manifest.corpora)
@@ -201,34 +184,6 @@ def _chosen(recipe: Recipe) -> str:
             "temperature of\nthe ones before them."
         )
     return text
-
-
-def _own(recipe: Recipe, metrics: Metrics) -> str:
-    claim = "" if recipe.claim == "-" else f"The system that it follows says {recipe.claim}. "
-    seeds = ", ".join(str(seed) for seed in metrics.seeds)
-    one = len(metrics.seeds) == 1
-    return _OWN.substitute(
-        accuracy=mean_and_sd(metrics.accuracy_per_seed),
-        seeds=f"seed {seeds}" if one else f"mean over seeds {seeds}, one split each",
-        claim=claim,
-        command=metrics.command,
-    )
-
-
-def _unsure(bundle: Bundle, evidence: Crossval) -> str:
-    """When it warns, with the figure beside it; nothing for a model of before it did."""
-    threshold = bundle.manifest.abstention_threshold
-    if threshold is None:
-        return ""
-    first = evidence.test.of_seed(evidence.metrics.seeds[0])
-    curve = risk_coverage(first.truth, first.probabilities)
-    coverage_figure(curve, COVERAGE, bundle.path / "coverage.png")
-    return _UNSURE.substitute(
-        coverage=f"{COVERAGE:.0%}",
-        accuracy=f"{curve.at(COVERAGE):.3f}",
-        of_all=f"{evidence.metrics.accuracy:.3f}",
-        threshold=f"{threshold:.3f}",
-    )
 
 
 def _levelled(recipe: Recipe) -> str:

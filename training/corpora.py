@@ -17,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import soundfile
 
@@ -90,6 +90,14 @@ def read(corpus: str, root: Path) -> tuple[Clip, ...]:
             f"{', '.join(READERS)}"
         )
     return read_own(corpus, root / corpus)
+
+
+def sex(speaker: str) -> Literal["women", "men"] | None:
+    """Whether the corpus has that speaker among its women or its men; None where it does not say."""
+    corpus, _, name = speaker.partition("/")
+    if corpus == "ravdess" and name.isdecimal():
+        return "men" if int(name) % 2 else "women"
+    return "women" if corpus == "tess" else None
 
 
 def audio_hash(path: Path) -> str:

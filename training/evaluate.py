@@ -28,11 +28,11 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
     n_classes = len(first.emotions)
     predicted = first.probabilities.argmax(axis=1)
     matrix = metrics.confusion(first.truth, predicted, n_classes)
-    per_seed = [_uar(predictions.of_seed(seed)) for seed in seeds]
+    per_seed = [uar_of(predictions.of_seed(seed)) for seed in seeds]
     accuracies = [metrics.accuracy(_confusion(predictions.of_seed(seed))) for seed in seeds]
     recalls = dict(zip(first.emotions, metrics.recalls(matrix).tolist(), strict=True))
     per_fold = [
-        [_uar(predictions.of_seed(seed).of_fold(fold)) for seed in seeds]
+        [uar_of(predictions.of_seed(seed).of_fold(fold)) for seed in seeds]
         for fold in predictions.folds
     ]
     return Metrics(
@@ -60,7 +60,8 @@ def evaluate(predictions: Predictions, *, protocol: str, command: str, file: str
     )
 
 
-def _uar(predictions: Predictions) -> float:
+def uar_of(predictions: Predictions) -> float:
+    """The UAR of all rows together."""
     return metrics.uar(_confusion(predictions))
 
 

@@ -1,7 +1,7 @@
 """Predictions per clip, as a CSV that anybody can open: what every figure of a model is computed from."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,7 +72,11 @@ class Predictions:
 
     def of_fold(self, fold: str) -> "Predictions":
         """The rows of one fold."""
-        return self.where(np.array([name == fold for name in self.fold], dtype=bool))
+        return self.of_folds((fold,))
+
+    def of_folds(self, folds: Collection[str]) -> "Predictions":
+        """The rows of some folds."""
+        return self.where(np.array([name in folds for name in self.fold], dtype=bool))
 
     @property
     def seeds(self) -> tuple[int, ...]:

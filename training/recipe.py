@@ -196,6 +196,9 @@ class Recipe(_Frozen):
     retrain: bool = False
     """Whether, once a run's validation speakers have had their say, its members are trained anew on them,
     too, for as many epochs: those are tested, with the temperature of the first ones."""
+    screened: tuple[str, ...] = ()
+    """Folds on whose validation speakers the settings were chosen (`training.screen`), so that whoever is
+    tested in others can be told apart."""
     auxiliary: Auxiliary = Auxiliary()
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()

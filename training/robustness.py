@@ -107,6 +107,7 @@ def measure(
     found = losses(joined)
     report = {
         "command": f"undertone-train robustness {recipe.name} --seed {seed}",
+        "seed": seed,
         "losses": [asdict(loss) for loss in found],
     }
     (folder / FOLDER / REPORT).write_text(json.dumps(report, indent=2) + "\n")

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from training import abstain, crossval, metrics, predictions
+from training import abstain, crossval, metrics, predictions, robustness
 from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.clip import Clip
@@ -31,6 +31,9 @@ from training.run import BUNDLE
 from training.task import Run, all_clips, code_of, is_finished_in, read_clips, summary
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
 
+LOG: Final = "experiments.csv"
+"""The log of what was tried, beside a model whose recipe came of it."""
+
 RUNS: Final = "runs.json"
 """The summary of each run, beside the predictions."""
 
@@ -41,13 +44,15 @@ def ship(
     out: Path,
     models: Path,
     *,
+    log: Path,
     seed: int = 0,
     jobs: int | None = None,
     console: Console | None = None,
 ) -> Bundle:
     """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
 
-    The model of the first fold is kept, too, so that anybody can check that service and training agree.
+    The model of the first fold is kept, too, so that anybody can check that service and training agree; so
+    are what `training.robustness` measured and, of a recipe that was screened, the log of all trials.
 
     Epochs are the median of those that validation chose for the members of ``seed``'s runs; the
     temperature is fitted on the validation logits of all runs, pooled over folds and seeds (see
@@ -55,9 +60,13 @@ def ship(
     answer carries a warning.
 
     Raises:
-        RunError: the cross-validation below ``out`` is not finished.
+        RunError: the cross-validation below ``out`` is not finished, or there is no log.
         UndertoneError: recordings are missing, or the export failed.
     """
+    if recipe.screened and not log.is_file():
+        raise RunError(
+            f"{log}: no log there of the trials from which {recipe.name} came; name it with --log"
+        )
     clips = read_clips(recipe, data)
     evidence = finished(recipe, clips, out)
     unseen = evidence.get("unseen")
@@ -96,13 +105,25 @@ def ship(
     )
     for kind, each in evidence.items():
         write_evidence(bundle.path / EVIDENCE[kind], recipe, each)
+    copy_conditions(out / recipe.name, bundle)
+    if recipe.screened:
+        shutil.copyfile(log, bundle.path / LOG)
     fold = unseen.protocol.folds[0]
     first = run_folder(unseen.folder, fold, unseen.metrics.seeds[0])
     shutil.copytree(first / BUNDLE, bundle.path / EVIDENCE["unseen"] / f"fold-{fold}")
-    write_card(bundle, recipe, unseen, evidence.get("random"), epochs=epochs, seed=seed)
+    write_card(bundle, recipe, evidence, epochs=epochs, seed=seed)
     with console.status("compiling"):
         compile_network(open_bundle(bundle.path / EVIDENCE["unseen"] / f"fold-{fold}"))
         return compile_network(seal(bundle.path, bundle.manifest))
+
+
+def copy_conditions(runs: Path, bundle: Bundle) -> bool:
+    """Put beside a model what its folds lose under worse conditions, if that was measured; say whether."""
+    measured = runs / robustness.FOLDER
+    if not (measured / robustness.REPORT).is_file():
+        return False
+    shutil.copytree(measured, bundle.path / robustness.FOLDER, dirs_exist_ok=True)
+    return True
 
 
 def chosen_epochs(runs: Sequence[Mapping[str, Any]], seed: int) -> int:

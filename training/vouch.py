@@ -11,12 +11,13 @@ from training.errors import RunError
 from training.protocols import Kind, protocol
 from training.recipe import Recipe
 from training.restore import require_same_recipe
+from training.robustness import FOLDER
 from training.task import read_clips
 from undertone.bundle import Bundle, open_bundle, seal
 
 
 def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0) -> Bundle:
-    """Give ``models/<recipe.model>`` the finished runs under protocols that it was not measured by yet.
+    """Give ``models/<recipe.model>`` what was measured since: by other protocols, under worse conditions.
 
     Predictions, manifest and card get the new figures; network and temperature stay as they are.
 
@@ -39,7 +40,8 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
         for kind, evidence in ship.finished(recipe, clips, out).items()
         if evidence.protocol.name not in bundle.manifest.metrics
     }
-    if not new:
+    tried = not (bundle.path / FOLDER).is_dir() and ship.copy_conditions(out / recipe.name, bundle)
+    if not new and not tried:
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
             "`undertone-train crossval --protocol random` measures it on a random split"
@@ -55,8 +57,11 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
     write_card(
         vouched,
         recipe,
-        _shipped(vouched, recipe, clips, "unseen"),
-        _shipped(vouched, recipe, clips, "random"),
+        {
+            kind: _shipped(vouched, recipe, clips, kind)
+            for kind, folder in EVIDENCE.items()
+            if (bundle.path / folder).is_dir()
+        },
         epochs=ship.chosen_epochs(runs, seed),
         seed=seed,
     )

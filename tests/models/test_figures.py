@@ -1,15 +1,17 @@
 """No figure stands alone: everything that a shipped model claims follows from committed predictions."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from training import abstain, predictions, ship
+from training import abstain, predictions, recipe, robustness, screen, ship
 from training.calibrate import HEARD
+from training.conditions import CONDITIONS, PLAIN
 from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
-from training.evaluate import evaluate
+from training.evaluate import evaluate, uar_of
 from training.splits import EMOBOX
 from undertone.bundle import find, open_bundle
 
@@ -112,6 +114,49 @@ def test_the_card_says_what_the_manifest_says(bundle):
             assert f"{value:.3f}" in card
     for word in ("Not for", "AI Act", bundle.manifest.revision, bundle.manifest.licence):
         assert word in card
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [bundle for bundle in BUNDLES if (bundle.path / robustness.FOLDER).is_dir()],
+    ids=lambda bundle: bundle.manifest.name,
+)
+def test_what_worse_conditions_cost_is_recomputed(bundle):
+    folder = bundle.path / robustness.FOLDER
+    report = json.loads((folder / robustness.REPORT).read_text())
+    tables = {
+        condition: predictions.read(folder / f"{number:02}.csv")
+        for number, condition in enumerate(CONDITIONS)
+    }
+    for again, claimed in zip(robustness.losses(tables), report["losses"], strict=True):
+        assert_same(asdict(again), claimed)
+    measured = read(bundle).of_seed(report["seed"])
+    plain = tables[PLAIN]
+    assert plain.file == measured.file
+    np.testing.assert_allclose(plain.probabilities, measured.probabilities, atol=1e-4)
+
+
+def recipe_of(bundle):
+    return recipe.Recipe.model_validate_json((bundle.path / "crossval" / "recipe.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [bundle for bundle in BUNDLES if recipe_of(bundle).screened],
+    ids=lambda bundle: bundle.manifest.name,
+)
+def test_who_chose_the_settings_is_told_apart_and_the_log_is_there(bundle):
+    kept = recipe_of(bundle)
+    asked = {
+        speaker
+        for fold in kept.screened
+        for speaker in read(bundle, VALIDATION).of_fold(fold).speaker
+    }
+    table = read(bundle)
+    apart = table.where(np.array([speaker not in asked for speaker in table.speaker]))
+    uar = np.mean([uar_of(apart.of_seed(seed)) for seed in apart.seeds])
+    assert f"**{uar:.3f}" in (bundle.path / "README.md").read_text()
+    assert {trial.fold for trial in screen.read(bundle.path / ship.LOG)} == set(kept.screened)
 
 
 @each_bundle

@@ -195,6 +195,12 @@ def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
     assert missing == []
     assert f"Accuracy **{metrics.accuracy:.3f}** on a random fifth" in new.read_text()
 
+    where = ["--data", root / "data", "--out", root / "runs"]
+    undertone_train("robustness", "ravdess-conv-blstm", *where, *settings(), "--condition", "sil")
+    undertone_train(*command[:2], *where, *command[-2:], *settings())
+    assert "| silence around it, 0.5 s |" in new.read_text()
+    open_bundle(new.parent)
+
     other = undertone_train(*command, *settings(), "--set", "network.lstm=7", check=False)
     assert "was made by another recipe" in other.stderr
 

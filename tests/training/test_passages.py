@@ -1,0 +1,120 @@
+"""What a card says beyond its figures: computed by hand here, from predictions that are easy to count."""
+
+import json
+
+import numpy as np
+import pytest
+
+from training import passages, recipe
+from training.clip import Clip
+from training.crossval import Crossval
+from training.evaluate import evaluate
+from training.predictions import Predictions
+from training.protocols import protocol
+
+EMOTIONS = ("happy", "sad")
+CLIPS = tuple(
+    Clip(None, f"{actor:02d}-{emotion}", "ravdess", f"ravdess/{actor:02d}", emotion, "")
+    for actor in range(1, 25)
+    for emotion in EMOTIONS
+)
+
+
+def predictions(measured, side, right, seed=0):
+    """One row a clip and a fold; ``right`` says of a speaker's number whether sadness is heard, too."""
+    rows = [
+        (fold, clip)
+        for fold in measured.folds
+        for clip in getattr(measured.split(fold, seed), side)
+    ]
+    n = len(rows)
+    numbers = [int(clip.speaker[-2:]) for _, clip in rows]
+    truth = np.array([EMOTIONS.index(clip.emotion) for _, clip in rows])
+    heard = np.where([right(number) for number in numbers], truth, 0)
+    return Predictions(
+        emotions=EMOTIONS,
+        protocol=(measured.name,) * n,
+        fold=tuple(fold for fold, _ in rows),
+        seed=np.full(n, seed),
+        revision=("r",) * n,
+        file=tuple(clip.name for _, clip in rows),
+        speaker=tuple(clip.speaker for _, clip in rows),
+        truth=truth,
+        temperature=np.ones(n),
+        probabilities=np.where(np.arange(2) == heard[:, None], 0.9, 0.1),
+    )
+
+
+def evidence(right, kind="unseen"):
+    measured = protocol(kind, ["ravdess"], CLIPS)
+    test = predictions(measured, "test", right)
+    validation = predictions(measured, "validation", right)
+    metrics = evaluate(test, protocol=measured.description, command="undertone-train", file="p.csv")
+    return Crossval(None, EMOTIONS, measured, metrics, test, validation)
+
+
+def test_those_who_chose_the_settings_are_told_apart():
+    chosen = recipe.load("ravdess-conv-blstm", ["screened=['1', '4']"])
+    of_folds_2_and_5 = {4, 10, 12, 14, 2, 15, 16, 18}
+    found = evidence(lambda number: number in of_folds_2_and_5)
+    assert passages.untouched(chosen, found) == (("2", "5"), ("1", "3", "4", "6"))
+    text = passages.apart(chosen, found)
+    assert "tested in folds 2 and 5" in text
+    assert "Over the other folds alone (1, 3, 4 and 6)" in text
+    assert "**0.500**" in text
+
+
+def test_nothing_is_told_apart_where_nobody_chose():
+    assert passages.apart(recipe.load("ravdess-conv-blstm"), evidence(lambda _: True)) == ""
+
+
+def test_it_says_how_much_people_differ():
+    text = passages.voices(evidence(lambda number: number % 2 == 0 or number > 20))
+    assert "of 24 speakers" in text
+    assert "lowest for `ravdess/01` (0.500)" in text
+    assert "highest\nfor" not in text
+    assert "for `ravdess/24` (1.000)" in text
+    assert "clips of women, 1.000 are heard rightly" in text
+    assert f"clips of men, {(10 * 0.5 + 2) / 12:.3f} are heard rightly" in text
+
+
+def test_of_a_few_speakers_nothing_is_said_one_by_one():
+    found = evidence(lambda _: True)
+    few = found.test.where(np.array([name < "ravdess/05" for name in found.test.speaker]))
+    metrics = evaluate(few, protocol="", command="", file="")
+    assert passages.voices(Crossval(None, EMOTIONS, found.protocol, metrics, few, few)) == ""
+
+
+def test_five_folds_stand_beside():
+    assert passages.five_folds(None) == ""
+    text = passages.five_folds(evidence(lambda number: number > 12, "unseen-5"))
+    assert "5 folds by actor as in Luna-Jiménez" in text
+    assert "**0.750**" in text
+
+
+def test_what_worse_conditions_cost(tmp_path):
+    assert passages.conditions(tmp_path) == ""
+    (tmp_path / "robustness").mkdir()
+    loss = {
+        "condition": "a train",
+        "uar": 0.5,
+        "cost": 0.125,
+        "accuracy": 0.25,
+        "ece": 0.0625,
+        "refused": 0.1,
+    }
+    report = {"command": "undertone-train robustness it", "seed": 3, "losses": [loss]}
+    (tmp_path / "robustness" / "robustness.json").write_text(json.dumps(report))
+    text = passages.conditions(tmp_path)
+    assert "| a train | 0.500 | 0.125 | 0.250 | 0.062 | 10.0% |" in text
+    assert "seed 3: `undertone-train robustness it`" in text
+
+
+@pytest.mark.parametrize(
+    ("speaker", "expected"),
+    [("ravdess/01", "men"), ("ravdess/24", "women"), ("tess/OAF", "women"), ("mine/anna", None)],
+)
+def test_corpora_say_who_is_a_woman(speaker, expected):
+    from training.corpora import sex
+
+    assert sex(speaker) == expected

@@ -1,0 +1,207 @@
+"""Passages of a card that not every model has: each is text, or nothing where there is nothing to say."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import numpy as np
+
+from training.abstain import COVERAGE, risk_coverage
+from training.corpora import sex
+from training.crossval import Crossval
+from training.evaluate import uar_of
+from training.figures import coverage_figure
+from training.recipe import Recipe
+from training.robustness import FOLDER, REPORT
+from training.tables import mean_and_sd
+from undertone.bundle import Bundle, Metrics
+
+_FEW_VOICES: Final = 8
+"""Speakers of whom nothing is said one by one."""
+
+_OWN: Final = Template("""\
+## What it reaches where speakers stand on both sides
+
+Accuracy **$accuracy** on a random fifth of all clips ($seeds), as this
+field often reports. ${claim}It measures memory for voices, sentences and repetitions as much as hearing of
+emotion; `$command` makes it.
+
+""")
+
+_UNSURE: Final = Template("""\
+## When it is not sure
+
+Of the $coverage of clips that it is surest of, $accuracy are heard rightly; of all, $of_all. An
+answer whose likeliest emotion has a probability below **$threshold**, which that share of the
+validation clips reached, carries the warning `low_confidence`; the label is still given.
+
+![Accuracy against the share of clips that is answered](coverage.png)
+
+""")
+
+_APART: Final = Template("""\
+The settings of the recipe were chosen on the validation speakers of folds $screened
+([what was tried](experiments.csv)), who are tested in folds $chosen_on. Over the other folds alone ($others),
+on people who had no part in any choice, the UAR is **$uar**.
+
+""")
+
+_FIVE: Final = Template("""\
+On other folds of the same actors ($protocol), the UAR is **$uar** (95 % interval $low to $high), the
+accuracy $accuracy, macro-F1 $macro_f1: `$command`.
+
+""")
+
+_VOICES: Final = Template("""\
+## Whom it hears well
+
+People differ more than anything else here: of $n_speakers speakers, accuracy is lowest for $lowest
+and highest for $highest; for half of them it is below $median.$sexes
+
+""")
+
+_CONDITIONS: Final = Template("""\
+## What sound loses on its way
+
+Each fold's model on its own test speakers, seed $seed: `$command`. What is refused
+counts as wrong.
+
+| condition | UAR | cost | accuracy | ECE | refused |
+|---|---:|---:|---:|---:|---:|
+$rows
+
+""")
+
+
+def own(recipe: Recipe, evidence: Crossval | None) -> str:
+    """What it reaches on a random split, where that was run."""
+    if evidence is None:
+        return ""
+    metrics = evidence.metrics
+    claim = "" if recipe.claim == "-" else f"The system that it follows says {recipe.claim}. "
+    seeds = ", ".join(str(seed) for seed in metrics.seeds)
+    one = len(metrics.seeds) == 1
+    return _OWN.substitute(
+        accuracy=mean_and_sd(metrics.accuracy_per_seed),
+        seeds=f"seed {seeds}" if one else f"mean over seeds {seeds}, one split each",
+        claim=claim,
+        command=metrics.command,
+    )
+
+
+def unsure(bundle: Bundle, evidence: Crossval) -> str:
+    """When it warns, with the figure beside it; nothing for a model of before it did."""
+    threshold = bundle.manifest.abstention_threshold
+    if threshold is None:
+        return ""
+    first = evidence.test.of_seed(evidence.metrics.seeds[0])
+    curve = risk_coverage(first.truth, first.probabilities)
+    coverage_figure(curve, COVERAGE, bundle.path / "coverage.png")
+    return _UNSURE.substitute(
+        coverage=f"{COVERAGE:.0%}",
+        accuracy=f"{curve.at(COVERAGE):.3f}",
+        of_all=f"{evidence.metrics.accuracy:.3f}",
+        threshold=f"{threshold:.3f}",
+    )
+
+
+def apart(recipe: Recipe, evidence: Crossval) -> str:
+    """What it reaches on those who had no part in choosing its settings; nothing where nobody had."""
+    if not recipe.screened:
+        return ""
+    asked, others = untouched(recipe, evidence)
+    uars = [uar_of(evidence.test.of_seed(seed).of_folds(others)) for seed in evidence.metrics.seeds]
+    return _APART.substitute(
+        screened=_listed(recipe.screened),
+        chosen_on=_listed(asked),
+        others=_listed(others),
+        uar=mean_and_sd(uars),
+    )
+
+
+def untouched(recipe: Recipe, evidence: Crossval) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The folds that test whoever validated when the recipe was chosen, and the other folds."""
+    table = evidence.validation
+    asked = {
+        speaker
+        for speaker, fold in zip(table.speaker, table.fold, strict=True)
+        if fold in recipe.screened
+    }
+    touched = {
+        fold
+        for speaker, fold in zip(evidence.test.speaker, evidence.test.fold, strict=True)
+        if speaker in asked
+    }
+    folds = evidence.protocol.folds
+    return (
+        tuple(fold for fold in folds if fold in touched),
+        tuple(fold for fold in folds if fold not in touched),
+    )
+
+
+def five_folds(evidence: Crossval | None) -> str:
+    """What it reaches on the other folds of RAVDESS, where that was run."""
+    if evidence is None:
+        return ""
+    metrics: Metrics = evidence.metrics
+    low, high = metrics.uar_ci95
+    return _FIVE.substitute(
+        protocol=metrics.protocol,
+        uar=mean_and_sd(metrics.uar_per_seed),
+        low=f"{low:.3f}",
+        high=f"{high:.3f}",
+        accuracy=f"{metrics.accuracy:.3f}",
+        macro_f1=f"{metrics.macro_f1:.3f}",
+        command=metrics.command,
+    )
+
+
+def voices(evidence: Crossval) -> str:
+    """How much people differ; nothing where there are too few to say."""
+    first = evidence.test.of_seed(evidence.metrics.seeds[0])
+    right = first.probabilities.argmax(axis=1) == first.truth
+    speakers = np.array(first.speaker)
+    accuracies = sorted((float(right[speakers == who].mean()), str(who)) for who in set(speakers))
+    if len(accuracies) < _FEW_VOICES:
+        return ""
+    (lowest, worst), (highest, best) = accuracies[0], accuracies[-1]
+    groups = {
+        group: np.array([sex(who) == group for who in first.speaker]) for group in ("women", "men")
+    }
+    return _VOICES.substitute(
+        n_speakers=len(accuracies),
+        lowest=f"`{worst}` ({lowest:.3f})",
+        highest=f"`{best}` ({highest:.3f})",
+        median=f"{statistics.median(accuracy for accuracy, _ in accuracies):.3f}",
+        sexes="".join(
+            f" Of the clips of {group}, {right[theirs].mean():.3f} are heard rightly."
+            for group, theirs in groups.items()
+            if theirs.any()
+        ),
+    )
+
+
+def conditions(folder: Path) -> str:
+    """What worse conditions cost, where that was measured of the bundle in ``folder``."""
+    report = folder / FOLDER / REPORT
+    if not report.is_file():
+        return ""
+    found = json.loads(report.read_text())
+    columns = ("uar", "cost", "accuracy", "ece")
+    return _CONDITIONS.substitute(
+        seed=found["seed"],
+        command=found["command"],
+        rows="\n".join(
+            f"| {loss['condition']} | "
+            + " | ".join(f"{loss[name]:.3f}" for name in columns)
+            + f" | {loss['refused']:.1%} |"
+            for loss in found["losses"]
+        ),
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
