@@ -20,6 +20,7 @@ def written(text: str) -> str:
     for name, lines in (
         ("compare", compare(_read("compare"))),
         ("ratios", ratios(_read("compare"))),
+        ("queues", queues(_read("queues"))),
         ("clients", clients(_read("compare"))),
         ("engines", engines(_read("engines"))),
         ("turns", turns(_read("turns"))),
@@ -86,6 +87,16 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
         f"- Ready {start['ready_s']:.1f} s after the process was started; the first request then takes "
         f"{start['first_ms']:.1f} ms, the median of the next {start['median_ms']:.1f} ms."
     )
+
+
+def queues(report: dict[str, Any]) -> Iterator[str]:
+    """What no service can be better than."""
+    found = report["p99_by_p50"]
+    loads = list(next(iter(found.values())))
+    yield f"| | {' | '.join(f'{float(load):.0%} load' for load in loads)} |"
+    yield "|---|" + "---:|" * len(loads)
+    for name, ratios_ in found.items():
+        yield f"| {name} | {' | '.join(f'{ratios_[load]:.1f}' for load in loads)} |"
 
 
 def clients(report: dict[str, Any]) -> Iterator[str]:

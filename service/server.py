@@ -15,7 +15,8 @@ from fastapi import FastAPI
 
 from service import logs
 from service.app import create_app
-from service.models import load_models, verify_default
+from service.memory import give_back_early
+from service.models import Models, load_models, verify_default
 from service.protocol import PunctualProtocol
 from service.settings import Settings
 from service.supervisor import Supervisor
@@ -48,7 +49,7 @@ def run(settings: Settings) -> None:
 
 def _serve(settings: Settings, bound: socket.socket) -> None:
     models = load_models(settings)
-    config = _config(settings, partial(create_app, settings, models))
+    config = _config(settings, partial(_app, settings, models))
     _announce(settings, bound, sorted(models.manifests))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[bound])
@@ -57,7 +58,7 @@ def _serve(settings: Settings, bound: socket.socket) -> None:
 def _supervise(settings: Settings, bound: socket.socket) -> None:
     """Serve from several processes."""
     name = verify_default(settings).manifest.name
-    supervisor = Supervisor(_config(settings, partial(create_app, settings)), sockets=[bound])
+    supervisor = Supervisor(_config(settings, partial(_app, settings)), sockets=[bound])
     _announce(settings, bound, [name])
     supervisor.run()
     if supervisor.failed:
@@ -80,6 +81,12 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
         ws_ping_interval=None,  # an answer would stand behind all the sound that waits to be read
         ws_per_message_deflate=False,  # sound does not shrink, and a window costs memory
     )
+
+
+def _app(settings: Settings, models: Models | None = None) -> FastAPI:
+    """Made in each process that serves."""
+    give_back_early()
+    return create_app(settings, models)
 
 
 def _announce(settings: Settings, bound: socket.socket, models: list[str]) -> None:

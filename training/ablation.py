@@ -1,10 +1,11 @@
-"""What was tried, on one page: made from the log of trials, and from nothing else."""
+"""What was tried, on one page: made from the plans and the log of trials, and from nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from string import Template
 from typing import Final
 
-from training.screen import Standing, Trial, leaderboard
+from training.effects import effects
+from training.screen import Change, Plan, Standing, Trial, leaderboard
 
 _PAGE: Final = Template("""\
 # What was tried
@@ -17,8 +18,25 @@ is chance. Rows are to be compared where folds and seeds are the same.
 $table
 
 $n_networks networks, $hours core-hours in all. `undertone-train leaderboard --out docs/experiments.md` writes
-this page from `training/experiments/experiments.csv`, which has a row for each network; the plans lie beside
-it, and `undertone-train screen PLAN` trains one.
+this page from `training/experiments/experiments.csv`, which has a row for each network, and from the plans
+beside it; `undertone-train screen PLAN` trains one.
+
+## The plans
+
+What all rows of a plan share.
+
+$plans
+""")
+
+_EFFECTS: Final = Template("""\
+## Many at once: $plan
+
+The mean of the rows that have a change against those that do not; ± is one standard error.
+
+| change | with | without | difference |
+| --- | --- | --- | --- |
+$rows
+
 """)
 
 _HEADINGS: Final = (
@@ -29,22 +47,45 @@ _HEADINGS: Final = (
     "seeds",
     "parameters",
     "CPU, s",
-    "what was set",
+    "plan",
+    "what was set beyond it",
 )
 
+_MANY: Final = 4
+"""Rows that a plan must have for each change, for half of it to say something."""
 
-def page(trials: Sequence[Trial]) -> str:
-    """The page for a log; a row for each change."""
+
+def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
+    """The page for a log and the plans that it is of, by their names; a row for each change."""
     rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-    rows += [_row(standing) for standing in leaderboard(trials)]
-    return _PAGE.substitute(
+    rows += [_row(standing, plans) for standing in leaderboard(trials)]
+    text = _PAGE.substitute(
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
         n_networks=len(trials),
         hours=f"{sum(trial.cpu_seconds for trial in trials) / 3600:.1f}",
+        plans="\n".join(
+            f"- **{name}**: `{plan.recipe}` with {_code(plan.settings)}"
+            for name, plan in plans.items()
+        ),
     )
+    return "\n".join([text, *_effects(trials, plans)]).rstrip() + "\n"
 
 
-def _row(standing: Standing) -> tuple[str, ...]:
+def _effects(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> Iterator[str]:
+    for name, plan in plans.items():
+        found = effects(plan, trials)
+        if len(plan.changes) < _MANY or len(found) < 2:
+            continue
+        rows = (
+            f"| {_code(each.settings)} | {each.having:.3f} | {each.lacking:.3f} | "
+            f"{each.difference:+.3f} ± {each.error:.3f} |"
+            for each in found
+        )
+        yield _EFFECTS.substitute(plan=name, rows="\n".join(rows))
+
+
+def _row(standing: Standing, plans: Mapping[str, Plan]) -> tuple[str, ...]:
+    name, change = _origin(standing, plans)
     return (
         standing.change,
         f"**{standing.uar:.3f}**",
@@ -53,5 +94,20 @@ def _row(standing: Standing) -> tuple[str, ...]:
         ", ".join(str(seed) for seed in sorted({trial.seed for trial in standing.trials})),
         f"{standing.trials[0].parameters:,}".replace(",", " "),
         f"{standing.cpu_seconds:.0f}",
-        f"`{standing.settings}`",
+        name,
+        _code(change.settings),
     )
+
+
+def _origin(standing: Standing, plans: Mapping[str, Plan]) -> tuple[str, Change]:
+    """The plan that a row is of, and what it changes there."""
+    for name, plan in plans.items():
+        for change in plan.changes:
+            written = " ".join([*plan.settings, *change.settings])
+            if (change.name, written) == (standing.change, standing.settings):
+                return name, change
+    return "-", Change(name=standing.change, settings=(standing.settings,))
+
+
+def _code(settings: Sequence[str]) -> str:
+    return ", ".join(f"`{setting}`" for setting in settings) or "nothing"

@@ -136,6 +136,15 @@ def load(path: Path) -> Plan:
         raise RecipeError(f"{path}: {recipes.faults(error)}") from error
 
 
+def plans(folder: Path) -> dict[str, Plan]:
+    """The plans in a folder by the names of their files, in that order.
+
+    Raises:
+        RecipeError: a TOML file there is no plan.
+    """
+    return {path.stem: load(path) for path in sorted(folder.glob("*.toml"))}
+
+
 def screen(
     plan: Plan,
     data: Path,

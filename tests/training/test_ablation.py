@@ -8,16 +8,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_page_is_written_by_its_command():
-    trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")
-    assert (ROOT / "docs" / "experiments.md").read_text() == ablation.page(trials)
+    folder = ROOT / "training" / "experiments"
+    trials = screen.read(folder / "experiments.csv")
+    written = ablation.page(trials, screen.plans(folder))
+    assert (ROOT / "docs" / "experiments.md").read_text() == written
 
 
 def test_every_row_of_the_log_is_of_a_plan_that_lies_beside_it():
     folder = ROOT / "training" / "experiments"
     planned = {
         (change.name, " ".join([*plan.settings, *change.settings]))
-        for path in folder.glob("*.toml")
-        for plan in [screen.load(path)]
+        for plan in screen.plans(folder).values()
         for change in plan.changes
     }
     for trial in screen.read(folder / "experiments.csv"):

@@ -159,7 +159,7 @@ def leaderboard(
     with words_for_errors():
         trials = screening.read(log)
         if to:
-            to.write_text(ablation.page(trials))
+            to.write_text(ablation.page(trials, screening.plans(log.parent)))
             console.print(f"[dim]{to}[/dim]")
         else:
             console.print(leaderboard_table(screening.leaderboard(trials)))

@@ -1,0 +1,76 @@
+"""What each change of a plan does, where many are tried at once: rows that have it against those that do not.
+
+For plans in which every change stands in about half of the rows, whatever the others are (a factorial
+design; Box, Hunter and Hunter 2005, Statistics for Experimenters): all rows say something about each.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.screen import Plan, Trial, leaderboard
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What settings that stand together do.
+
+    Attributes:
+        settings: overrides.
+        having: mean validation UAR of the rows that have them.
+        lacking: of those that do not.
+        error: the standard error of the difference, from the spread within both.
+    """
+
+    settings: tuple[str, ...]
+    having: float
+    lacking: float
+    error: float
+
+    @property
+    def difference(self) -> float:
+        """What they bring."""
+        return self.having - self.lacking
+
+
+def effects(plan: Plan, trials: Sequence[Trial]) -> tuple[Effect, ...]:
+    """The effects of a plan's settings, the best first.
+
+    Args:
+        plan: none comes of one in which nothing stands in more than one row.
+        trials: a log; rows of the plan that were not trained on all its folds and seeds are left out.
+    """
+    wanted = {(fold, seed) for fold in plan.folds for seed in plan.seeds}
+    uars = {
+        standing.settings: standing.uar
+        for standing in leaderboard(trials)
+        if {(trial.fold, trial.seed) for trial in standing.trials} >= wanted
+    }
+    rows = [
+        (frozenset(change.settings), uars[written])
+        for change in plan.changes
+        if (written := " ".join([*plan.settings, *change.settings])) in uars
+    ]
+    found = (_effect(together, rows) for together in _standing_together(plan))
+    return tuple(sorted((each for each in found if each), key=lambda each: -each.difference))
+
+
+def _standing_together(plan: Plan) -> list[tuple[str, ...]]:
+    """The plan's settings, those that never stand without each other in one group."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for setting in dict.fromkeys(each for change in plan.changes for each in change.settings):
+        where = tuple(n for n, change in enumerate(plan.changes) if setting in change.settings)
+        groups.setdefault(where, []).append(setting)
+    return [tuple(settings) for settings in groups.values()]
+
+
+def _effect(
+    settings: tuple[str, ...], rows: Sequence[tuple[frozenset[str], float]]
+) -> Effect | None:
+    having = [uar for on, uar in rows if settings[0] in on]
+    lacking = [uar for on, uar in rows if settings[0] not in on]
+    if min(len(having), len(lacking)) < 2:
+        return None
+    error = math.sqrt(sum(statistics.variance(side) / len(side) for side in (having, lacking)))
+    return Effect(settings, statistics.fmean(having), statistics.fmean(lacking), error)
