@@ -52,7 +52,7 @@ _HEADINGS: Final = (
 )
 
 _MANY: Final = 4
-"""Rows that a plan must have for each change, for half of it to say something."""
+"""Rows with a change, and without it, below which their means say little."""
 
 
 def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
@@ -73,8 +73,8 @@ def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
 
 def _effects(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> Iterator[str]:
     for name, plan in plans.items():
-        found = effects(plan, trials)
-        if len(plan.changes) < _MANY or len(found) < 2:
+        found = [effect for effect in effects(plan, trials) if effect.n_rows >= _MANY]
+        if not found:
             continue
         rows = (
             f"| {_code(each.settings)} | {each.having:.3f} | {each.lacking:.3f} | "

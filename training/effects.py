@@ -21,12 +21,14 @@ class Effect:
         having: mean validation UAR of the rows that have them.
         lacking: of those that do not.
         error: the standard error of the difference, from the spread within both.
+        n_rows: how many there are of the side that has fewer.
     """
 
     settings: tuple[str, ...]
     having: float
     lacking: float
     error: float
+    n_rows: int
 
     @property
     def difference(self) -> float:
@@ -70,7 +72,8 @@ def _effect(
 ) -> Effect | None:
     having = [uar for on, uar in rows if settings[0] in on]
     lacking = [uar for on, uar in rows if settings[0] not in on]
-    if min(len(having), len(lacking)) < 2:
+    n_rows = min(len(having), len(lacking))
+    if n_rows < 2:
         return None
     error = math.sqrt(sum(statistics.variance(side) / len(side) for side in (having, lacking)))
-    return Effect(settings, statistics.fmean(having), statistics.fmean(lacking), error)
+    return Effect(settings, statistics.fmean(having), statistics.fmean(lacking), error, n_rows)
