@@ -78,7 +78,8 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
     yield (
         f"- A lone request takes {lone['wall']:.1f} ms by the client's clock: {lone['wall'] / parts:.2f} "
         f"times its decoding ({lone['decode']:.1f}), features ({lone['features']:.1f}) and inference "
-        f"({lone['inference']:.1f}). It is {lone['wall'] / sum_ms:.2f} times the {sum_ms:.1f} ms "
+        f"({lone['inference']:.1f}); by the service's own clock, once the upload is there, "
+        f"{lone['total'] / parts:.2f} times. It is {lone['wall'] / sum_ms:.2f} times the {sum_ms:.1f} ms "
         "that these take in the library, one clip after the other without pauses: processors that were idle "
         "have forgotten everything."
     )

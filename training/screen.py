@@ -137,12 +137,17 @@ def load(path: Path) -> Plan:
 
 
 def plans(folder: Path) -> dict[str, Plan]:
-    """The plans in a folder by the names of their files, in that order.
+    """The plans in a folder by the names of their files, in the order of the numbers that these begin with.
 
     Raises:
         RecipeError: a TOML file there is no plan.
     """
-    return {path.stem: load(path) for path in sorted(folder.glob("*.toml"))}
+
+    def order(path: Path) -> tuple[int, str]:
+        number = path.stem.partition("-")[0]
+        return int(number) if number.isdecimal() else 0, path.stem
+
+    return {path.stem: load(path) for path in sorted(folder.glob("*.toml"), key=order)}
 
 
 def screen(
