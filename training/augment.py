@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.bands import Bands, filtered, stretched, warped
 from training.conditions import N_BABBLE, babble, clipped, in_room, mixed, telephone
 from training.recipe import Augmentation
+from training.voices import at_pitch
 from undertone.features import Matrix
 from undertone.preprocess import Samples
 
@@ -41,6 +42,8 @@ def variants(
     copies = [samples]
     for index in range(settings.variants):
         copy = faster(samples, sr, generator.uniform(*settings.speed))
+        if settings.pitch:
+            copy = at_pitch(copy, sr, generator.uniform(-settings.pitch, settings.pitch))
         if happens(settings.room):
             copy = in_room(copy, sr, generator.uniform(*_RT60_S), generator)[: copy.size]
         if index % 2:

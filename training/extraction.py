@@ -96,6 +96,8 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     ]
     if any(way := (settings.babble, settings.room, settings.clipping, settings.telephone)):
         what.append(way)
+    if settings.pitch:
+        what.append({"pitch": settings.pitch})
     if _only_trains(clip, recipe):
         what.append(["only trains"])
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

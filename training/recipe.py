@@ -107,6 +107,8 @@ class Augmentation(_Frozen):
     """Range of the factor by which a copy is faster (its pitch moves along)."""
     noise_snr_db: tuple[float, float] = (10.0, 40.0)
     """Range of the level of the speech above the noise."""
+    pitch: Annotated[float, Field(ge=0, le=12)] = 0.0
+    """Semitones by which the pitch of each copy is moved at most, up or down, its formants left in place."""
     babble: Part = 0.0
     """Of the copies in noise, how many are in babble instead: of the clip's own voice, at other speeds."""
     room: Part = 0.0
