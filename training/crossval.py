@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -91,8 +92,8 @@ def crossval(
     unfinished = [run for run in runs if not is_finished(run)]
     if unfinished:
         extract_all(all_clips(recipe, data), recipe, out / FEATURES, jobs=jobs, console=console)
-    do_all([each for run in unfinished for each in run.members], train_member, jobs, console)
-    do_all([each for run in unfinished for each in run.tested], train_member, jobs, console)
+    for stage in zip(*(run.stages for run in unfinished), strict=True):
+        do_all(list(chain(*stage)), train_member, jobs, console)
     do_all(unfinished, assemble_run, jobs, console, fresh=False)
     result = collect(recipe, chosen, kind, folder, folds, seeds, overrides)
     predictions.write(folder / PREDICTIONS, result.test)
@@ -147,6 +148,8 @@ def described(recipe: Recipe, chosen: Protocol) -> str:
     if recipe.auxiliary.corpora:
         names = " and ".join(corpus(name).name for name in recipe.auxiliary.corpora)
         text += f"; {names}, of whoever is not held out, helped to train"
+    if teachers := recipe.distillation.teachers:
+        text += f"; each network learnt from {teachers} that were trained before it on the same clips"
     if recipe.retrain:
         text += "; after validation, trained once more with the validation clips"
     return text

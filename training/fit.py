@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training import metrics, side_tasks
 from training.batches import batches, steps_an_epoch
+from training.calibrate import softmax
 from training.dataset import Dataset
 from training.history import Epoch
 from training.network import build
@@ -37,6 +38,7 @@ def fit(
     seed: int,
     *,
     auxiliary: Dataset | None = None,
+    teacher: keras.Model | None = None,
     stop_after: int | None = None,
     report: Report = lambda _: None,
 ) -> Fitted:
@@ -52,6 +54,7 @@ def fit(
         validation: clips of speakers who are not in ``training``.
         seed: of weights, order and augmentation.
         auxiliary: clips, with variants, of the corpora that only train.
+        teacher: what it says of each batch stands beside the labels, as much as the recipe has it.
         stop_after: the number of epochs, where nothing validates.
         report: called after each epoch.
     """
@@ -71,6 +74,8 @@ def fit(
         figures = []
         for _ in range(steps):
             features, targets = next(feed)
+            if teacher is not None:
+                targets = _taught(targets, teacher.predict_on_batch(features), recipe)
             answers = np.split(targets, ends, axis=1) if asked else targets
             figures.append(_figures(learner.train_on_batch(features, answers, return_dict=True)))
             average.add(model)
@@ -86,6 +91,17 @@ def fit(
     assert kept is not None
     model.set_weights(kept_weights)
     return Fitted(model, tuple(history), kept)
+
+
+def _taught(
+    targets: NDArray[np.float32], answers: NDArray[np.float32], recipe: Recipe
+) -> NDArray[np.float32]:
+    """The targets of emotion, the first columns, towards the probabilities of a teacher's logits."""
+    share, n_emotions = recipe.distillation.share, answers.shape[1]
+    taught = targets.copy()
+    taught[:, :n_emotions] *= 1 - share
+    taught[:, :n_emotions] += share * softmax(answers)
+    return taught
 
 
 def _compiled(learner: keras.Model, recipe: Recipe, steps: int) -> keras.Model:

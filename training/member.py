@@ -4,13 +4,17 @@ Its epoch is chosen on the validation speakers; where there are none, the run sa
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+
+import keras
 
 from training import history
 from training.dataset import evaluation_set, training_set
 from training.fit import fit, use_threads
 from training.history import Epoch
+from training.network import average
 from training.task import Member, Progress, Report, auxiliary_clips, finish, split_of, summary
 
 MODEL: Final = "model.keras"
@@ -25,8 +29,10 @@ def train(member: Member, report: Report = lambda _: None) -> None:
     """
     use_threads(1)
     started = time.monotonic()
-    recipe = member.recipe
-    epochs = summary(member.first.folder)["best_epoch"] if member.whole else member.run.epochs
+    recipe = member.trained_by
+    # How many epochs the members of everybody's run take says nothing about those who teach them.
+    given = None if member.teacher else member.run.epochs
+    epochs = summary(member.first.folder)["best_epoch"] if member.whole else given
     total = epochs or recipe.schedule.epochs
     split = split_of(member.run)
     if member.whole:
@@ -47,6 +53,7 @@ def train(member: Member, report: Report = lambda _: None) -> None:
         validation,
         member.seed,
         auxiliary=auxiliary,
+        teacher=_mean_of(member.teachers),
         stop_after=epochs,
         report=tell,
     )
@@ -68,6 +75,13 @@ def train(member: Member, report: Report = lambda _: None) -> None:
         },
     )
     report(Progress(member.name, total, total, f"epoch {kept.number} kept"))
+
+
+def _mean_of(teachers: Sequence[Member]) -> keras.Model | None:
+    """Their networks as one; none where nobody teaches."""
+    if not teachers:
+        return None
+    return average([keras.saving.load_model(teacher.folder / MODEL) for teacher in teachers])
 
 
 def _note(epoch: Epoch) -> str:

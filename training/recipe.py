@@ -168,6 +168,19 @@ class Auxiliary(_Frozen):
     """Of each batch; an epoch is still every clip of the recipe's own corpora once."""
 
 
+class Distillation(_Frozen):
+    """What several networks have learnt, learnt by one (Hinton et al. 2015; Beyer et al. 2022)."""
+
+    teachers: Annotated[int, Field(ge=0)] = 0
+    """Networks like the members that are trained before them, on the same clips; 0: nobody teaches."""
+    share: Share = 0.7
+    """Of a target, what the teachers say of the batch as it is; the rest is the label."""
+    mixup: Annotated[float, Field(ge=0)] = 0.4
+    """Of those who learn: what lies between clips shows most of what teachers know."""
+    epochs: PositiveInt = 70
+    """Of those who learn: there is more to learn than labels."""
+
+
 class SideTask(_Frozen):
     """Something else that the network is asked while it learns."""
 
@@ -205,6 +218,7 @@ class Recipe(_Frozen):
     augmentation: Augmentation = Augmentation()
     schedule: Schedule = Schedule()
     side_tasks: tuple[SideTask, ...] = ()
+    distillation: Distillation = Distillation()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -189,7 +189,9 @@ def screen(
         if not is_finished(member):
             clips = _heard(member.run)
             extract_all(clips, member.recipe, out / FEATURES, jobs=jobs, console=console)
+    teachers = [teacher for member in waiting for teacher in member.teachers]
     try:
+        do_all(teachers, train_member, jobs, console)
         do_all(waiting, train_member, jobs, console)
     finally:
         trials = tuple(
@@ -278,7 +280,10 @@ def _trial(plan: Plan, change: str, member: Member) -> Trial:
         validation_uar=round(float(done["validation_uar"]), 5),
         validation_accuracy=round(float(done["validation_accuracy"]), 5),
         validation_loss=round(float(done["validation_loss"]), 5),
-        cpu_seconds=float(done["cpu_seconds"]),
+        cpu_seconds=round(
+            sum(float(summary(each.folder)["cpu_seconds"]) for each in (*member.teachers, member)),
+            1,
+        ),
         revision=str(done["revision"]),
     )
 

@@ -89,7 +89,8 @@ def ship(
     )
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     extract_all(all_clips(recipe, data), recipe, final.features, jobs=jobs, console=console)
-    do_all(final.members, train_member, jobs, console)
+    for stage in final.stages:
+        do_all(stage, train_member, jobs, console)
     heard = unseen.protocol.split(unseen.protocol.folds[0], seed).validates_on_heard
     bundle = write_bundle(
         models / recipe.model,

@@ -7,6 +7,7 @@ never done again, so whoever is interrupted just asks again.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -59,9 +60,23 @@ class Run:
         return tuple(replace(member, whole=True) for member in self.members)
 
     @property
+    def teachers(self) -> tuple["Member", ...]:
+        """The networks that are trained before the members, which learn from them."""
+        count = self.recipe.distillation.teachers
+        return tuple(Member(self, number, teacher=True) for number in range(count))
+
+    @property
+    def stages(self) -> tuple[tuple["Member", ...], ...]:
+        """All networks that are trained for it, in groups: each needs those before it."""
+        first = (self.teachers, self.members)
+        if self.tested == self.members:
+            return first
+        return (*first, tuple(replace(each, whole=True) for each in self.teachers), self.tested)
+
+    @property
     def networks(self) -> tuple["Member", ...]:
         """All that are trained for it, in an order in which that can be done."""
-        return tuple(dict.fromkeys((*self.members, *self.tested)))
+        return tuple(chain(*self.stages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +87,13 @@ class Member:
     number: int
     whole: bool = False
     """Whether the run's validation speakers train, too."""
+    teacher: bool = False
+    """Whether members learn from it; its own answers are not asked for."""
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return f"{self.run.name}, member {self.number}{' anew' if self.whole else ''}"
+        return f"{self.run.name}, {self._role} {self.number}{' anew' if self.whole else ''}"
 
     @property
     def recipe(self) -> Recipe:
@@ -84,14 +101,39 @@ class Member:
         return self.run.recipe
 
     @property
+    def trained_by(self) -> Recipe:
+        """The same, with the schedule of one who learns from teachers, if it does."""
+        recipe, how = self.recipe, self.recipe.distillation
+        if not self.teachers:
+            return recipe
+        return recipe.model_copy(
+            update={
+                "schedule": recipe.schedule.model_copy(update={"epochs": how.epochs}),
+                "augmentation": recipe.augmentation.model_copy(update={"mixup": how.mixup}),
+            }
+        )
+
+    @property
+    def teachers(self) -> tuple["Member", ...]:
+        """The networks from which it learns; they heard the clips that it hears, and no others."""
+        if self.teacher:
+            return ()
+        return tuple(replace(each, whole=self.whole) for each in self.run.teachers)
+
+    @property
     def seed(self) -> int:
-        """No two members of any two runs of a fold share one; who is trained anew keeps it."""
-        return member_seed(self.recipe, self.run.seed, self.number)
+        """No two networks of any two runs of a fold share one; who is trained anew keeps it."""
+        number = self.number + (self.recipe.members if self.teacher else 0)
+        return member_seed(self.recipe, self.run.seed, number)
 
     @property
     def folder(self) -> Path:
         """Where its results go."""
-        return self.run.folder / f"member-{self.number}{'-anew' if self.whole else ''}"
+        return self.run.folder / f"{self._role}-{self.number}{'-anew' if self.whole else ''}"
+
+    @property
+    def _role(self) -> str:
+        return "teacher" if self.teacher else "member"
 
     @property
     def first(self) -> "Member":
@@ -119,8 +161,8 @@ Report = Callable[[Progress], None]
 
 
 def member_seed(recipe: Recipe, seed: int, number: int) -> int:
-    """The seed of a member of a model with that seed."""
-    return seed * recipe.members + number
+    """The seed of a member of a model with that seed; teachers are counted after members."""
+    return seed * (recipe.members + recipe.distillation.teachers) + number
 
 
 def is_finished(task: Task) -> bool:

@@ -1,6 +1,7 @@
 """Changes to a recipe, tried by what validation speakers say, and never by test speakers."""
 
 import csv
+import json
 
 import pytest
 
@@ -19,6 +20,7 @@ folds = ["1"]
 changes = [
     {{ name = "base", settings = ["auxiliary.corpora=['ravdess-song']"] }},
     {{ name = "long", settings = ["schedule.epochs=3", "schedule.keep='last'", "schedule.ema=0.9"] }},
+    {{ name = "taught", settings = ["distillation.teachers=1", "distillation.epochs=2"] }},
 ]
 """
 
@@ -50,7 +52,11 @@ def test_a_plan_is_trained_logged_and_ranked_without_test_speakers(tmp_path):
     assert [(row["change"], row["seed"]) for row in rows] == [
         ("base", "0"),
         ("long", "0"),
+        ("taught", "0"),
     ]
+    (run,) = (tmp_path / "runs").glob("screen/*/*/teacher-0")
+    costs = [json.loads(path.read_text())["cpu_seconds"] for path in run.parent.glob("*/done.json")]
+    assert float(rows[2]["cpu_seconds"]) == pytest.approx(sum(costs), abs=0.1)
     assert [row["kept_epoch"] for row in rows if row["change"] == "long"] == ["3"]
     assert all(float(row["cpu_seconds"]) > 0 for row in rows)
     assert "base" in printed
