@@ -5,7 +5,7 @@ from string import Template
 from typing import Final
 
 from training.effects import effects
-from training.screen import Change, Plan, Standing, Trial, leaderboard
+from training.screen import Change, Plan, Standing, Trial, leaderboard, trials_of
 
 _PAGE: Final = Template("""\
 # What was tried
@@ -58,7 +58,12 @@ _MANY: Final = 4
 def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
     """The page for a log and the plans that it is of, by their names; a row for each change."""
     rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
-    rows += [_row(standing, plans) for standing in leaderboard(trials)]
+    origins = [
+        (name, change, trials_of(plan, change, trials))
+        for name, plan in plans.items()
+        for change in plan.changes
+    ]
+    rows += [_row(standing, origins) for standing in leaderboard(trials)]
     text = _PAGE.substitute(
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
         n_networks=len(trials),
@@ -84,29 +89,23 @@ def _effects(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> Iterator[str
         yield _EFFECTS.substitute(plan=name, rows="\n".join(rows))
 
 
-def _row(standing: Standing, plans: Mapping[str, Plan]) -> tuple[str, ...]:
-    name, change = _origin(standing, plans)
+def _row(
+    standing: Standing, origins: Sequence[tuple[str, Change, Sequence[Trial]]]
+) -> tuple[str, ...]:
+    own = set(standing.trials)
+    found = [(plan, change) for plan, change, trials in origins if own & set(trials)]
+    (_, change), *_ = found or [("", Change(name=standing.change, settings=(standing.settings,)))]
     return (
-        standing.change,
+        " = ".join(dict.fromkeys(change.name for _, change in found)) or standing.change,
         f"**{standing.uar:.3f}**",
         f"{standing.loss:.3f}",
         ", ".join(f"{fold}: {uar:.3f}" for fold, uar in standing.by_fold.items()),
         ", ".join(str(seed) for seed in sorted({trial.seed for trial in standing.trials})),
         f"{standing.trials[0].parameters:,}".replace(",", " "),
         f"{standing.cpu_seconds:.0f}",
-        name,
+        ", ".join(plan for plan, _ in found) or "-",
         _code(change.settings),
     )
-
-
-def _origin(standing: Standing, plans: Mapping[str, Plan]) -> tuple[str, Change]:
-    """The plan that a row is of, and what it changes there."""
-    for name, plan in plans.items():
-        for change in plan.changes:
-            written = " ".join([*plan.settings, *change.settings])
-            if (change.name, written) == (standing.change, standing.settings):
-                return name, change
-    return "-", Change(name=standing.change, settings=(standing.settings,))
 
 
 def _code(settings: Sequence[str]) -> str:

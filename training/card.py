@@ -146,11 +146,11 @@ def write_card(
         ),
         licence=manifest.licence,
         apart=passages.apart(recipe, evidence),
-        five=passages.five_folds(measured.get("unseen-5")),
+        five=passages.five_folds(recipe, measured.get("unseen-5")),
         voices=passages.voices(evidence),
         unsure=passages.unsure(bundle, evidence),
         own=passages.own(recipe, measured.get("random")),
-        conditions=passages.conditions(folder),
+        conditions=passages.conditions(recipe, folder),
         fold=evidence.protocol.folds[0],
         sentences=" and ".join(
             dict.fromkeys(_SENTENCES.get(each.name, "own sentences") for each in manifest.corpora)

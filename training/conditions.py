@@ -1,6 +1,7 @@
 """What happens to a recording on its way: loudness, telephones, codecs, noise, rooms, clipping.
 
-Pure functions of a sound and of the chance that belongs to it, for measuring how much a model loses.
+Pure functions of a sound and of the chance that belongs to it, for measuring how much a model loses, and
+for copies of training clips.
 """
 
 from collections.abc import Callable, Mapping, Sequence

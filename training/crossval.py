@@ -149,7 +149,9 @@ def described(recipe: Recipe, chosen: Protocol) -> str:
         names = " and ".join(corpus(name).name for name in recipe.auxiliary.corpora)
         text += f"; {names}, of whoever is not held out, helped to train"
     if teachers := recipe.distillation.teachers:
-        text += f"; each network learnt from {teachers} that were trained before it on the same clips"
+        text += (
+            f"; each network learnt from {teachers} that were trained before it on the same clips"
+        )
     if recipe.retrain:
         text += "; after validation, trained once more with the validation clips"
     return text

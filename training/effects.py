@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.screen import Plan, Trial, leaderboard
+from training.screen import Plan, Trial, trials_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,11 @@ def effects(plan: Plan, trials: Sequence[Trial]) -> tuple[Effect, ...]:
         plan: none comes of one in which nothing stands in more than one row.
         trials: a log; rows of the plan that were not trained on all its folds and seeds are left out.
     """
-    wanted = {(fold, seed) for fold in plan.folds for seed in plan.seeds}
-    uars = {
-        standing.settings: standing.uar
-        for standing in leaderboard(trials)
-        if {(trial.fold, trial.seed) for trial in standing.trials} >= wanted
-    }
+    n_networks = len(plan.folds) * len(plan.seeds)
     rows = [
-        (frozenset(change.settings), uars[written])
+        (frozenset(change.settings), statistics.fmean(trial.validation_uar for trial in done))
         for change in plan.changes
-        if (written := " ".join([*plan.settings, *change.settings])) in uars
+        if len(done := trials_of(plan, change, trials)) == n_networks
     ]
     found = (_effect(together, rows) for together in _standing_together(plan))
     return tuple(sorted((each for each in found if each), key=lambda each: -each.difference))

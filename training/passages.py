@@ -22,6 +22,14 @@ from undertone.bundle import Bundle, Metrics
 _FEW_VOICES: Final = 8
 """Speakers of whom nothing is said one by one."""
 
+_HEARD: Final = {
+    "babble": "stood in babble",
+    "room": "came from such rooms",
+    "clipping": "were clipped",
+    "telephone": "came by telephone",
+}
+"""What copies of clips went through in training, by the setting that says how many."""
+
 _OWN: Final = Template("""\
 ## What it reaches where speakers stand on both sides
 
@@ -44,22 +52,21 @@ validation clips reached, carries the warning `low_confidence`; the label is sti
 
 _APART: Final = Template("""\
 The settings of the recipe were chosen on the validation speakers of folds $screened
-([what was tried](experiments.csv)), who are tested in folds $chosen_on. Over the other folds alone ($others),
-on people who had no part in any choice, the UAR is **$uar**.
+([what was tried](experiments.csv)), who are tested in folds $chosen_on. $elsewhere
 
 """)
 
 _FIVE: Final = Template("""\
 On other folds of the same actors ($protocol), the UAR is **$uar** (95 % interval $low to $high), the
-accuracy $accuracy, macro-F1 $macro_f1: `$command`.
+accuracy $accuracy, macro-F1 $macro_f1$seeds: `$command`.$screened
 
 """)
 
 _VOICES: Final = Template("""\
 ## Whom it hears well
 
-People differ more than anything else here: of $n_speakers speakers, accuracy is lowest for $lowest
-and highest for $highest; for half of them it is below $median.$sexes
+Of $n_speakers speakers (seed $seed), accuracy is lowest for $lowest and highest for $highest;
+the median is $median.$sexes
 
 """)
 
@@ -67,7 +74,7 @@ _CONDITIONS: Final = Template("""\
 ## What sound loses on its way
 
 Each fold's model on its own test speakers, seed $seed: `$command`. What is refused
-counts as wrong.
+counts as wrong.$heard
 
 | condition | UAR | cost | accuracy | ECE | refused |
 |---|---:|---:|---:|---:|---:|
@@ -113,12 +120,16 @@ def apart(recipe: Recipe, evidence: Crossval) -> str:
     if not recipe.screened:
         return ""
     asked, others = untouched(recipe, evidence)
-    uars = [uar_of(evidence.test.of_seed(seed).of_folds(others)) for seed in evidence.metrics.seeds]
+    elsewhere = "No fold is without them."
+    if others:
+        seeds = evidence.metrics.seeds
+        uar = mean_and_sd([uar_of(evidence.test.of_seed(seed).of_folds(others)) for seed in seeds])
+        elsewhere = (
+            f"Over the other folds alone ({_listed(others)}),\non people who had no part in the choice "
+            f"of settings, the UAR is **{uar}**."
+        )
     return _APART.substitute(
-        screened=_listed(recipe.screened),
-        chosen_on=_listed(asked),
-        others=_listed(others),
-        uar=mean_and_sd(uars),
+        screened=_listed(recipe.screened), chosen_on=_listed(asked), elsewhere=elsewhere
     )
 
 
@@ -142,7 +153,7 @@ def untouched(recipe: Recipe, evidence: Crossval) -> tuple[tuple[str, ...], tupl
     )
 
 
-def five_folds(evidence: Crossval | None) -> str:
+def five_folds(recipe: Recipe, evidence: Crossval | None) -> str:
     """What it reaches on the other folds of RAVDESS, where that was run."""
     if evidence is None:
         return ""
@@ -150,12 +161,16 @@ def five_folds(evidence: Crossval | None) -> str:
     low, high = metrics.uar_ci95
     return _FIVE.substitute(
         protocol=metrics.protocol,
-        uar=mean_and_sd(metrics.uar_per_seed),
+        uar=f"{metrics.uar:.3f}",
         low=f"{low:.3f}",
         high=f"{high:.3f}",
         accuracy=f"{metrics.accuracy:.3f}",
         macro_f1=f"{metrics.macro_f1:.3f}",
+        seeds=f"; over seeds the UAR is {mean_and_sd(metrics.uar_per_seed)}"
+        if len(metrics.seeds) > 1
+        else "",
         command=metrics.command,
+        screened=" Whoever chose the settings is among them." if recipe.screened else "",
     )
 
 
@@ -173,6 +188,7 @@ def voices(evidence: Crossval) -> str:
     }
     return _VOICES.substitute(
         n_speakers=len(accuracies),
+        seed=evidence.metrics.seeds[0],
         lowest=f"`{worst}` ({lowest:.3f})",
         highest=f"`{best}` ({highest:.3f})",
         median=f"{statistics.median(accuracy for accuracy, _ in accuracies):.3f}",
@@ -184,16 +200,21 @@ def voices(evidence: Crossval) -> str:
     )
 
 
-def conditions(folder: Path) -> str:
+def conditions(recipe: Recipe, folder: Path) -> str:
     """What worse conditions cost, where that was measured of the bundle in ``folder``."""
     report = folder / FOLDER / REPORT
     if not report.is_file():
         return ""
     found = json.loads(report.read_text())
     columns = ("uar", "cost", "accuracy", "ece")
+    settings = recipe.augmentation
+    heard = [words for name, words in _HEARD.items() if getattr(settings, name)]
     return _CONDITIONS.substitute(
         seed=found["seed"],
         command=found["command"],
+        heard=f" Copies of training clips {_listed(heard)}: it knows what that is like."
+        if heard
+        else "",
         rows="\n".join(
             f"| {loss['condition']} | "
             + " | ".join(f"{loss[name]:.3f}" for name in columns)

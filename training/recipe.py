@@ -230,6 +230,9 @@ class Recipe(_Frozen):
             )
         if augmentation.stretch and not frames:
             raise ValueError("augmentation.stretch needs features frame by frame")
+        if self.distillation.teachers and self.schedule.keep != "last":
+            # A teacher on everybody's clips has nobody to choose its epoch.
+            raise ValueError("distillation.teachers needs schedule.keep='last'")
         if both := sorted(set(self.corpora) & set(self.auxiliary.corpora)):
             raise ValueError(f"{', '.join(both)} cannot be tested and auxiliary at once")
         return self

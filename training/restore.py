@@ -4,12 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
-from training import crossval, predictions, ship
+from training import crossval, predictions, robustness, ship
 from training.crossval import EVIDENCE, TEST, VALIDATION, run_folder
 from training.errors import RunError
 from training.recipe import Recipe
 from training.run import BUNDLE
-from training.task import mark_finished
+from training.task import is_recipe, mark_finished
 from undertone.bundle import Bundle, open_bundle
 
 
@@ -29,6 +29,9 @@ def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
     bundle = open_bundle(models / recipe.model)
     require_same_recipe(bundle, recipe)
     laid_out = []
+    tried = out / recipe.name / robustness.FOLDER
+    if (bundle.path / robustness.FOLDER).is_dir() and not tried.exists():
+        shutil.copytree(bundle.path / robustness.FOLDER, tried)
     for kind, name in EVIDENCE.items():
         evidence = bundle.path / name
         if not evidence.is_dir():
@@ -60,7 +63,7 @@ def require_same_recipe(bundle: Bundle, recipe: Recipe) -> None:
         RunError: the model was made by another.
     """
     kept = bundle.path / EVIDENCE["unseen"] / crossval.RECIPE
-    if Recipe.model_validate_json(kept.read_text()) != recipe:
+    if not is_recipe(json.loads(kept.read_text()), recipe):
         raise RunError(
             f"{bundle.path} was made by another recipe than {recipe.name} is now; "
             "`undertone-train fit` makes it anew"

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -92,7 +93,8 @@ def measure(
     """
     folder = out / recipe.name
     trials = list(_trials(recipe, data, folder / "unseen", seed, (PLAIN, *conditions)))
-    (folder / FOLDER).mkdir(exist_ok=True)
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    (folder / FOLDER).mkdir()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context) as executor:
         done = executor.map(_try_out, trials)

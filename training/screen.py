@@ -226,8 +226,38 @@ def leaderboard(trials: Sequence[Trial]) -> list[Standing]:
     return sorted(standings, key=lambda standing: -standing.uar)
 
 
+def recipe_of(plan: Plan, change: Change) -> Recipe:
+    """What is trained for a change.
+
+    Raises:
+        RecipeError: the plan's recipe is not there, or a setting is none.
+    """
+    return recipes.load(plan.recipe, ["members=1", *plan.settings, *change.settings])
+
+
+def trials_of(plan: Plan, change: Change, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Those of a log that were trained for a change, or in another plan, just so; the last of each.
+
+    Rows of before a setting existed have another key, and are known by what was set.
+    """
+    written, its_key = written_out(plan, change), key(recipe_of(plan, change))
+    wanted = {(fold, seed) for fold in plan.folds for seed in plan.seeds}
+    found = {
+        (trial.fold, trial.seed): trial
+        for trial in trials
+        if trial.key == its_key
+        or (trial.recipe, trial.change, trial.settings) == (plan.recipe, change.name, written)
+    }
+    return tuple(trial for place, trial in found.items() if place in wanted)
+
+
+def written_out(plan: Plan, change: Change) -> str:
+    """All overrides, those of the plan first, separated by blanks."""
+    return " ".join([*plan.settings, *change.settings])
+
+
 def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path) -> Run:
-    recipe = recipes.load(plan.recipe, ["members=1", *plan.settings, *change.settings])
+    recipe = recipe_of(plan, change)
     if recipe.members > 1 or recipe.retrain:
         raise RecipeError(
             f"{change.name}: one network is tried at a time, without members or retrain"
@@ -259,18 +289,18 @@ def _heard(run: Run) -> tuple[Clip, ...]:
 
 def key(recipe: Recipe) -> str:
     """The same for the same recipe, whatever settings exist by now that it does not name."""
-    words = {"version", "description", "claim"}
+    words = {"version", "description", "claim", "screened"}
     named = recipe.model_dump_json(exclude_unset=True, exclude=words)
     return sha256(named.encode()).hexdigest()[:12]
 
 
 def _trial(plan: Plan, change: str, member: Member) -> Trial:
     done = summary(member.folder)
-    settings = next(each.settings for each in plan.changes if each.name == change)
+    tried = next(each for each in plan.changes if each.name == change)
     return Trial(
         change=change,
         recipe=plan.recipe,
-        settings=" ".join([*plan.settings, *settings]),
+        settings=written_out(plan, tried),
         key=key(member.recipe),
         fold=str(member.run.fold),
         seed=member.run.seed,

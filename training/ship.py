@@ -16,6 +16,7 @@ from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.clip import Clip
 from training.compile import compile_network
+from training.conditions import CONDITIONS, PLAIN
 from training.crossval import EVIDENCE, Crossval, run_folder, train_member
 from training.errors import RunError
 from training.export import write_bundle
@@ -60,7 +61,8 @@ def ship(
     answer carries a warning.
 
     Raises:
-        RunError: the cross-validation below ``out`` is not finished, or there is no log.
+        RunError: the cross-validation below ``out`` is not finished, there is no log, or what worse
+            conditions cost was measured of something else.
         UndertoneError: recordings are missing, or the export failed.
     """
     if recipe.screened and not log.is_file():
@@ -75,6 +77,9 @@ def ship(
             f"{out / recipe.name}: no finished cross-validation with seed {seed}; "
             "run `undertone-train crossval` first"
         )
+    for fold in recipe.screened:
+        unseen.protocol.require(fold)
+    conditions = require_conditions(out / recipe.name, unseen)
     epochs = chosen_epochs(summaries(unseen), seed)
     final = Run(
         recipe,
@@ -106,7 +111,7 @@ def ship(
     )
     for kind, each in evidence.items():
         write_evidence(bundle.path / EVIDENCE[kind], recipe, each)
-    copy_conditions(out / recipe.name, bundle)
+    copy_conditions(conditions, bundle)
     if recipe.screened:
         shutil.copyfile(log, bundle.path / LOG)
     fold = unseen.protocol.folds[0]
@@ -118,12 +123,39 @@ def ship(
         return compile_network(seal(bundle.path, bundle.manifest))
 
 
-def copy_conditions(runs: Path, bundle: Bundle) -> bool:
-    """Put beside a model what its folds lose under worse conditions, if that was measured; say whether."""
-    measured = runs / robustness.FOLDER
-    if not (measured / robustness.REPORT).is_file():
+def require_conditions(runs: Path, unseen: Crossval) -> Path | None:
+    """Where it was measured what the folds of ``unseen`` lose under worse conditions; None if it was not.
+
+    Raises:
+        RunError: it was measured of other networks, or not all of it.
+    """
+    folder = runs / robustness.FOLDER
+    if not (folder / robustness.REPORT).is_file():
+        return None
+    report = json.loads((folder / robustness.REPORT).read_text())
+    again = f"`undertone-train robustness {runs.name}` measures it anew, or remove the folder"
+    measured = [loss["condition"] for loss in report["losses"]]
+    if set(measured) != set(CONDITIONS):
+        raise RunError(f"{folder} holds {len(measured)} of {len(CONDITIONS)} conditions: {again}")
+    plain = predictions.read(folder / f"{list(CONDITIONS).index(PLAIN):02}.csv")
+    tested = unseen.test.of_seed(report.get("seed", -1))
+    if plain.file != tested.file or not np.allclose(
+        plain.probabilities, tested.probabilities, atol=1e-3
+    ):
+        raise RunError(f"{folder} is of other networks than the cross-validation: {again}")
+    return folder
+
+
+def copy_conditions(folder: Path | None, bundle: Bundle) -> bool:
+    """Put what `require_conditions` found beside a model; say whether that is news there."""
+    target = bundle.path / robustness.FOLDER
+    if folder is None:
         return False
-    shutil.copytree(measured, bundle.path / robustness.FOLDER, dirs_exist_ok=True)
+    here, there = (each / robustness.REPORT for each in (folder, target))
+    if there.is_file() and here.read_bytes() == there.read_bytes():
+        return False
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
     return True
 
 

@@ -186,9 +186,13 @@ def is_finished_in(folder: Path, recipe: Recipe) -> bool:
 
 
 def is_recipe(kept: Mapping[str, Any], recipe: Recipe) -> bool:
-    """Whether ``kept`` is that recipe; a setting that did not exist when it was written has its default."""
+    """Whether ``kept`` is that recipe; a setting that did not exist when it was written has its default.
+
+    Who chose the settings is no setting.
+    """
     try:
-        return Recipe.model_validate(kept) == recipe
+        same = Recipe.model_validate(kept).model_copy(update={"screened": recipe.screened})
+        return same == recipe
     except ValidationError:
         return False
 

@@ -11,7 +11,6 @@ from training.errors import RunError
 from training.protocols import Kind, protocol
 from training.recipe import Recipe
 from training.restore import require_same_recipe
-from training.robustness import FOLDER
 from training.task import read_clips
 from undertone.bundle import Bundle, open_bundle, seal
 
@@ -40,7 +39,9 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
         for kind, evidence in ship.finished(recipe, clips, out).items()
         if evidence.protocol.name not in bundle.manifest.metrics
     }
-    tried = not (bundle.path / FOLDER).is_dir() and ship.copy_conditions(out / recipe.name, bundle)
+    unseen = _shipped(bundle, recipe, clips, "unseen")
+    conditions = ship.require_conditions(out / recipe.name, unseen)
+    tried = ship.copy_conditions(conditions, bundle)
     if not new and not tried:
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "

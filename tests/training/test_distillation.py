@@ -14,7 +14,10 @@ from training.task import Run
 
 
 def run(*settings, fold="1", seed=0):
-    chosen = recipe.load("ravdess-conv-blstm", ["members=2", "distillation.teachers=3", *settings])
+    chosen = recipe.load(
+        "ravdess-conv-blstm",
+        ["members=2", "schedule.keep='last'", "distillation.teachers=3", *settings],
+    )
     return Run(chosen, seed, None, Path("runs"), None, "r", "unseen", fold)
 
 
@@ -71,7 +74,11 @@ def test_seeds_without_teachers_are_what_they_were():
     assert [each.seed for each in alone.members] == [4, 5]
 
 
-@pytest.mark.parametrize("settings", [["distillation.share=1.0"], ["distillation.teachers=-1"]])
+@pytest.mark.parametrize(
+    "settings",
+    [["distillation.share=1.0"], ["distillation.teachers=-1"], ["distillation.teachers=2"]],
+    ids=["all is taught", "fewer than none", "nobody chooses a teacher's epoch for everybody"],
+)
 def test_what_cannot_be_learnt_is_refused(settings):
     with pytest.raises(recipe.RecipeError, match="distillation"):
         recipe.load("ravdess-conv-blstm", settings)

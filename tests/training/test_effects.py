@@ -64,6 +64,11 @@ def test_rows_that_are_not_finished_are_left_out():
     assert by_settings[SETTINGS[:1]].having == pytest.approx((0.69 + 0.69 + 0.67) / 3)
 
 
+def test_seeds_that_the_plan_does_not_have_say_nothing():
+    more = [replace(trial, seed=1, validation_uar=0.99) for trial in log()[:4]]
+    assert effects(PLAN, [*log(), *more]) == effects(PLAN, log())
+
+
 def test_settings_that_always_stand_together_are_one_change():
     pair = ("network.lstm=7", "network.attention=5")
     plan = Plan(

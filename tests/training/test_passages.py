@@ -13,6 +13,7 @@ from training.predictions import Predictions
 from training.protocols import protocol
 
 EMOTIONS = ("happy", "sad")
+PLAIN = recipe.load("ravdess-conv-blstm")
 CLIPS = tuple(
     Clip(None, f"{actor:02d}-{emotion}", "ravdess", f"ravdess/{actor:02d}", emotion, "")
     for actor in range(1, 25)
@@ -64,15 +65,19 @@ def test_those_who_chose_the_settings_are_told_apart():
     assert "**0.500**" in text
 
 
+def test_it_says_so_where_every_fold_has_somebody_who_chose():
+    everybody = recipe.load("ravdess-conv-blstm", [f"screened={list('123456')}"])
+    assert "No fold is without them" in passages.apart(everybody, evidence(lambda _: True))
+
+
 def test_nothing_is_told_apart_where_nobody_chose():
     assert passages.apart(recipe.load("ravdess-conv-blstm"), evidence(lambda _: True)) == ""
 
 
 def test_it_says_how_much_people_differ():
     text = passages.voices(evidence(lambda number: number % 2 == 0 or number > 20))
-    assert "of 24 speakers" in text
+    assert "Of 24 speakers (seed 0)" in text
     assert "lowest for `ravdess/01` (0.500)" in text
-    assert "highest\nfor" not in text
     assert "for `ravdess/24` (1.000)" in text
     assert "clips of women, 1.000 are heard rightly" in text
     assert f"clips of men, {(10 * 0.5 + 2) / 12:.3f} are heard rightly" in text
@@ -86,14 +91,15 @@ def test_of_a_few_speakers_nothing_is_said_one_by_one():
 
 
 def test_five_folds_stand_beside():
-    assert passages.five_folds(None) == ""
-    text = passages.five_folds(evidence(lambda number: number > 12, "unseen-5"))
+    assert passages.five_folds(PLAIN, None) == ""
+    text = passages.five_folds(PLAIN, evidence(lambda number: number > 12, "unseen-5"))
     assert "5 folds by actor as in Luna-Jiménez" in text
     assert "**0.750**" in text
+    assert "chose the settings" not in text
 
 
 def test_what_worse_conditions_cost(tmp_path):
-    assert passages.conditions(tmp_path) == ""
+    assert passages.conditions(PLAIN, tmp_path) == ""
     (tmp_path / "robustness").mkdir()
     loss = {
         "condition": "a train",
@@ -105,9 +111,15 @@ def test_what_worse_conditions_cost(tmp_path):
     }
     report = {"command": "undertone-train robustness it", "seed": 3, "losses": [loss]}
     (tmp_path / "robustness" / "robustness.json").write_text(json.dumps(report))
-    text = passages.conditions(tmp_path)
+    text = passages.conditions(PLAIN, tmp_path)
     assert "| a train | 0.500 | 0.125 | 0.250 | 0.062 | 10.0% |" in text
     assert "seed 3: `undertone-train robustness it`" in text
+    assert "Copies" not in text
+    knows = recipe.load(
+        "ravdess-conv-blstm", ["augmentation.room=0.2", "augmentation.telephone=0.1"]
+    )
+    text = passages.conditions(knows, tmp_path)
+    assert "Copies of training clips came from such rooms and came by telephone" in text
 
 
 @pytest.mark.parametrize(

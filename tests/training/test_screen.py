@@ -13,6 +13,7 @@ from training.splits import EMOBOX
 from training.task import Run, auxiliary_clips, split_of
 from undertone.wav import encode
 
+TAUGHT = ["schedule.keep='last'", "distillation.teachers=1", "distillation.epochs=2"]
 PLAN = f"""
 recipe = "ravdess-conv-blstm"
 settings = {TINY!r}
@@ -20,7 +21,7 @@ folds = ["1"]
 changes = [
     {{ name = "base", settings = ["auxiliary.corpora=['ravdess-song']"] }},
     {{ name = "long", settings = ["schedule.epochs=3", "schedule.keep='last'", "schedule.ema=0.9"] }},
-    {{ name = "taught", settings = ["distillation.teachers=1", "distillation.epochs=2"] }},
+    {{ name = "taught", settings = {TAUGHT!r} }},
 ]
 """
 

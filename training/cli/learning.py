@@ -144,6 +144,9 @@ def leaderboard(
     to: Annotated[
         Path | None, typer.Option("--out", help="A page to write, in place of the table.")
     ] = None,
+    plans: Annotated[
+        Path, typer.Option(help="The folder of the plans that the page is to name.")
+    ] = EXPERIMENTS.parent,
 ) -> None:
     """The changes that `screen` has tried, best first.
 
@@ -159,7 +162,7 @@ def leaderboard(
     with words_for_errors():
         trials = screening.read(log)
         if to:
-            to.write_text(ablation.page(trials, screening.plans(log.parent)))
+            to.write_text(ablation.page(trials, screening.plans(plans)))
             console.print(f"[dim]{to}[/dim]")
         else:
             console.print(leaderboard_table(screening.leaderboard(trials)))
