@@ -256,6 +256,17 @@ def test_everything_is_done_with_the_keyboard_alone(visitor, hello):
         keyboard.press("Enter")
 
 
+def test_a_sound_that_the_browser_does_not_play_is_no_error(visitor, hello):
+    visitor.give(hello)
+    visitor.wait_for_answer()
+    visitor.page.evaluate(
+        "() => { HTMLMediaElement.prototype.play = () =>"
+        " Promise.reject(new DOMException('', 'AbortError')) }"
+    )
+    visitor.button("Play").click()
+    expect(visitor.button("Play")).to_be_visible()
+
+
 def faults(visitor: Visitor, **options: object) -> list[tuple[str, list[str]]]:
     """What axe-core finds, but for what it calls minor."""
     visitor.page.wait_for_timeout(500)  # a colour on its way to another is no fault

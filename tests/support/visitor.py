@@ -83,8 +83,8 @@ def visiting(browser: Browser, url: str, **options: Any) -> Iterator[Visitor]:
     )
     yield Visitor(page)
     context.close()
-    assert elsewhere == []
-    assert errors == []
+    assert not elsewhere, elsewhere
+    assert not errors, errors
 
 
 def percent(share: float) -> str:

@@ -48,7 +48,9 @@ export function createPlayer(on) {
       on.moved(seconds);
     },
     play() {
-      if (address) void audio.play();
+      if (!address) return;
+      // It is refused by a browser that wants a click first, and cut off by a pause that comes at once.
+      audio.play().catch(() => on.playing(!audio.paused));
     },
     toggle() {
       if (!audio.paused) audio.pause();
