@@ -93,12 +93,13 @@ def measure(
     """
     folder = out / recipe.name
     trials = list(_trials(recipe, data, folder / "unseen", seed, (PLAIN, *conditions)))
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    (folder / FOLDER).mkdir()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context) as executor:
         done = executor.map(_try_out, trials)
         tables = list(track(done, "trying", total=len(trials), console=console))
+    # Only now: what was measured before stays until there is something in its place.
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    (folder / FOLDER).mkdir()
     pooled: dict[str, list[Predictions]] = {}
     for trial, table in zip(trials, tables, strict=True):
         pooled.setdefault(trial.condition, []).append(table)

@@ -6,10 +6,8 @@ pitch, too.
 
 from typing import Final
 
-import librosa
 import numpy as np
 import scipy.fft
-from librosa.effects import pitch_shift
 from numpy.typing import NDArray
 
 from undertone.preprocess import Samples
@@ -30,6 +28,10 @@ def at_pitch(samples: Samples, sr: int, semitones: float) -> Samples:
     The phase vocoder of librosa moves the whole spectrum; its envelope, from the low end of the cepstrum,
     is then put back (Röbel and Rodet 2005, "Efficient spectral envelope estimation").
     """
+    # Slow to import, and of use to recipes alone that ask for it: not at every start of a process.
+    import librosa
+    from librosa.effects import pitch_shift
+
     moved = pitch_shift(samples, sr=sr, n_steps=semitones, n_fft=_N_FFT, hop_length=_HOP)
     before, after = (librosa.stft(each, n_fft=_N_FFT, hop_length=_HOP) for each in (samples, moved))
     n_tract = round(_TRACT_S * sr)
