@@ -42,7 +42,7 @@ computed from `$predictions`, one row a clip, and a test computes them again. $c
 |---|---|
 $folds
 
-$apart$five$voices$unsure$own$conditions## How it was made
+$apart$five$voices$unsure$own$conditions$elsewhere## How it was made
 
 `undertone-train fit $recipe`: the recipe's network, trained on all speakers for $epochs epochs, $schedule
 (seed $seed). The weights that are shipped
@@ -57,10 +57,11 @@ summary, and the model of fold $fold, with which a test checks that the service 
 
 $corpora
 
-Actors in a studio, North American English, $sentences, played emotions. People on a telephone, in
-a noisy room, in another language, children, or people who do not act will be heard less well, and the
-probabilities will be less honest than the figures above: calibrate and measure on your own recordings
-before you rely on a number.$levelled
+Actors in a studio, North American English, $sentences, played emotions. People ${worse}with another
+accent or language, children, and people who do not act will be heard less well, and the probabilities
+will be less honest than the figures above: it knows few voices and few words, an emotion that is played
+sounds unlike one that is had, and pitch, loudness and pace do not say the same in every language.
+Calibrate and measure on your own recordings before you rely on a number.$levelled
 
 ## Use
 
@@ -151,11 +152,13 @@ def write_card(
         unsure=passages.unsure(bundle, evidence),
         own=passages.own(recipe, measured.get("random")),
         conditions=passages.conditions(recipe, folder),
+        elsewhere=passages.elsewhere(bundle),
         fold=evidence.protocol.folds[0],
         sentences=" and ".join(
             dict.fromkeys(_SENTENCES.get(each.name, "own sentences") for each in manifest.corpora)
         ),
         levelled=_levelled(recipe),
+        worse=_worse(recipe),
         chosen=_chosen(recipe),
         schedule=(
             "as in cross-validation"
@@ -184,6 +187,20 @@ def _chosen(recipe: Recipe) -> str:
             "temperature of\nthe ones before them."
         )
     return text
+
+
+def _worse(recipe: Recipe) -> str:
+    """Where nobody stood whose clips it learnt from."""
+    heard = recipe.augmentation
+    places = [
+        place
+        for place, known in (
+            ("on a telephone", heard.telephone),
+            ("in a noisy room", heard.room and heard.babble),
+        )
+        if not known
+    ]
+    return "".join(f"{place}, " for place in places)
 
 
 def _levelled(recipe: Recipe) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from training import predictions
 from training.abstain import COVERAGE, risk_coverage
 from training.corpora import sex
 from training.crossval import Crossval
@@ -17,7 +18,11 @@ from training.figures import coverage_figure
 from training.recipe import Recipe
 from training.robustness import FOLDER, REPORT
 from training.tables import mean_and_sd
+from training.trial import ALL
 from undertone.bundle import Bundle, Metrics
+
+_UNSOUND: Final = 0.05
+"""How far the mean probability may stand from accuracy before a card warns of it."""
 
 _FEW_VOICES: Final = 8
 """Speakers of whom nothing is said one by one."""
@@ -79,6 +84,24 @@ counts as wrong.$heard
 | condition | UAR | cost | accuracy | ECE | refused |
 |---|---:|---:|---:|---:|---:|
 $rows
+
+""")
+
+_ELSEWHERE: Final = Template("""\
+## What it reaches on recordings of others
+
+The model that is shipped, on $protocol:
+
+| figure | value |
+|---|---|
+| UAR | **$uar** |
+| 95 % interval, bootstrap over the speakers ($n_speakers) | $low to $high |
+| accuracy | $accuracy |
+| macro-F1 | $macro_f1 |
+| how sure it is: mean of the highest probability | $sure |
+| ECE | $ece |
+
+Best heard: $best; least: $worst. `$command` measures it. $warning
 
 """)
 
@@ -220,6 +243,46 @@ def conditions(recipe: Recipe, folder: Path) -> str:
             + " | ".join(f"{loss[name]:.3f}" for name in columns)
             + f" | {loss['refused']:.1%} |"
             for loss in found["losses"]
+        ),
+    )
+
+
+def elsewhere(bundle: Bundle) -> str:
+    """What it reaches on corpora that it learnt nothing from, where it was tried on any."""
+    return "".join(
+        _on(bundle, metrics)
+        for name, metrics in bundle.manifest.metrics.items()
+        if name.endswith(f"/{ALL}")
+    )
+
+
+def _on(bundle: Bundle, metrics: Metrics) -> str:
+    table = predictions.read(bundle.path / metrics.predictions)
+    sure = float(table.probabilities.max(axis=1).mean())
+    by_recall = sorted(metrics.per_class_recall.items(), key=lambda each: each[1])
+    (worst, least), (best, most) = by_recall[0], by_recall[-1]
+    low, high = metrics.uar_ci95
+    over = sure - metrics.accuracy
+    return _ELSEWHERE.substitute(
+        protocol=metrics.protocol,
+        uar=f"{metrics.uar:.3f}",
+        n_speakers=metrics.n_speakers,
+        low=f"{low:.3f}",
+        high=f"{high:.3f}",
+        accuracy=f"{metrics.accuracy:.3f}",
+        macro_f1=f"{metrics.macro_f1:.3f}",
+        sure=f"{sure:.3f}",
+        ece=f"{metrics.ece:.3f}",
+        best=f"{best} ({most:.3f})",
+        worst=f"{worst} ({least:.3f})",
+        command=metrics.command,
+        warning=(
+            f"There it is surer than it should be, by {over:.3f}:\ncalibrate it on clips of your own "
+            "before its probabilities decide anything."
+            if over > _UNSOUND
+            else "There, its probabilities are about as often right\nas they say."
+            if over > -_UNSOUND
+            else f"There it is right more often than it says, by {-over:.3f}."
         ),
     )
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from training import licences
 from training.errors import RunError
 from training.protocols import FIVE_FOLDS
 from training.tables import mean_and_sd
+from training.trial import ALL
 from undertone.bundle import Manifest, Metrics, find, open_bundle
 
 _PAGE: Final = Template("""\
@@ -29,7 +31,7 @@ spoken twice by each actor in each emotion: for most test clips, training has he
 the same words in the same emotion. TESS has two speakers and a carrier sentence: what is left to
 generalise over is one word of 200. The first column measures memory for those voices; the second is what
 to expect of a voice that is new.
-
+$elsewhere
 `undertone-train results` writes this page from the manifests in `models/`. Each manifest names the
 commands behind its figures, `undertone-train crossval RECIPE` and `--protocol random`; the predictions,
 one row a clip and a seed, lie beside it, and a test computes every figure again.
@@ -37,6 +39,16 @@ one row a clip and a seed, lie beside it, and a test computes every figure again
 $commands
 """)
 
+
+_ELSEWHERE: Final = Template("""
+## Recordings of others
+
+Models as they are shipped, on corpora from which they learnt nothing: other speakers, another studio.
+
+$table
+""")
+
+_ELSEWHERE_HEADINGS: Final = ("model", "heard", "clips", "accuracy", "UAR", "ECE")
 
 _HEADINGS: Final = (
     "model",
@@ -62,7 +74,8 @@ def page(models: Path) -> str:
     lines = [line for manifest in manifests for line in _lines(manifest)]
     counts = [len(metrics.seeds) for manifest in manifests for metrics in manifest.metrics.values()]
     return _PAGE.substitute(
-        table="\n".join([_row(_HEADINGS), "|---" * len(_HEADINGS) + "|", *lines]),
+        table=_table(_HEADINGS, lines),
+        elsewhere=_elsewhere(manifests),
         seeds=_seeds(min(counts), max(counts)),
         commands="\n".join(
             f"- {manifest.name}: "
@@ -70,6 +83,32 @@ def page(models: Path) -> str:
             for manifest in manifests
         ),
     )
+
+
+def _elsewhere(manifests: Sequence[Manifest]) -> str:
+    """What models reach on other corpora; nothing where none was tried."""
+    lines = [
+        _row(
+            (
+                f"`{manifest.name}`",
+                licences.corpus(name.removesuffix(f"/{ALL}")).name,
+                str(metrics.n_clips),
+                f"{metrics.accuracy:.3f}",
+                f"**{metrics.uar:.3f}**",
+                f"{metrics.ece:.3f}",
+            )
+        )
+        for manifest in manifests
+        for name, metrics in manifest.metrics.items()
+        if name.endswith(f"/{ALL}")
+    ]
+    if not lines:
+        return ""
+    return _ELSEWHERE.substitute(table=_table(_ELSEWHERE_HEADINGS, lines))
+
+
+def _table(headings: Sequence[str], lines: Sequence[str]) -> str:
+    return "\n".join([_row(headings), "|---" * len(headings) + "|", *lines])
 
 
 def _seeds(fewest: int, most: int) -> str:
@@ -81,12 +120,13 @@ def _seeds(fewest: int, most: int) -> str:
 
 def _lines(manifest: Manifest) -> Iterator[str]:
     """A row for each corpus that the recipe was measured on."""
-    for corpus in sorted({name.split("/")[0] for name in manifest.metrics}):
+    measured = [name.split("/") for name in manifest.metrics]
+    for corpus in sorted({name for name, how in measured if how != ALL}):
         own, unseen = None, None
         for name, metrics in manifest.metrics.items():
             if name == f"{corpus}/random":
                 own = metrics
-            elif name.startswith(f"{corpus}/") and not name.endswith(FIVE_FOLDS):
+            elif name.startswith(f"{corpus}/") and not name.endswith((FIVE_FOLDS, f"/{ALL}")):
                 unseen = metrics
         cells = (
             f"`{manifest.name}`",

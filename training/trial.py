@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from rich.console import Console
@@ -14,28 +15,42 @@ from training.errors import CorpusError
 from training.evaluate import evaluate
 from training.predictions import Predictions
 from training.report import write_report
-from undertone.bundle import Metrics
+from undertone.bundle import Manifest, Metrics
 from undertone.classifier import Classifier
 from undertone.errors import UnusableAudio
 
-PREDICTIONS = "predictions.csv"
+PREDICTIONS: Final = "predictions.csv"
+
+ALL: Final = "all"
+"""What of a corpus is heard: the protocol is named ``<corpus>/all``."""
 
 
 def try_out(
     model: Classifier, corpus: str, clips: Sequence[Clip], folder: Path, console: Console
 ) -> Metrics:
-    """Hear every clip whose emotion the model knows, and write the report into ``folder``.
+    """Hear a corpus as `hear` does, and write the report into ``folder``, made if it is not there."""
+    table, metrics = hear(model, corpus, clips, PREDICTIONS, console)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions.write(folder / PREDICTIONS, table)
+    write_report(folder, f"{model.manifest.name} on {corpus}", table, metrics)
+    return metrics
+
+
+def hear(
+    model: Classifier, corpus: str, clips: Sequence[Clip], file: str, console: Console
+) -> tuple[Predictions, Metrics]:
+    """Hear every clip whose emotion the model knows.
 
     What the service would refuse to answer (silence, say) is left out, and counted.
 
-    It cannot know whether the model was trained on these very clips: the report says which corpora it
+    It cannot know whether the model was trained on these very clips: the figures say which corpora it
     learnt from.
 
     Args:
         model: loaded.
         corpus: the name of what the clips are from.
         clips: of any emotions.
-        folder: made if it is not there.
+        file: where the predictions will be, for the figures to say.
         console: where the bar goes.
 
     Raises:
@@ -62,8 +77,8 @@ def try_out(
     n = len(answered)
     table = Predictions(
         emotions=manifest.emotions,
-        protocol=(f"{corpus}/all",) * n,
-        fold=("all",) * n,
+        protocol=(f"{corpus}/{ALL}",) * n,
+        fold=(ALL,) * n,
         seed=np.zeros(n, dtype=np.int64),
         revision=(manifest.revision,) * n,
         file=tuple(clip.name for clip in answered),
@@ -72,16 +87,18 @@ def try_out(
         temperature=np.full(n, manifest.calibration.temperature),
         probabilities=np.array(rows),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    predictions.write(folder / PREDICTIONS, table)
     metrics = evaluate(
         table,
         protocol=_protocol(model, corpus, len(clips) - len(known), len(known) - n),
         command=f"undertone-train evaluate {manifest.name} {corpus}",
-        file=PREDICTIONS,
+        file=file,
     )
-    write_report(folder, f"{manifest.name} on {corpus}", table, metrics)
-    return metrics
+    return table, metrics
+
+
+def learnt_from(model: Manifest, corpus: str) -> bool:
+    """Whether the model was trained on clips of that corpus."""
+    return licences.corpus(corpus).name in {each.name for each in model.corpora}
 
 
 def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str:
@@ -91,6 +108,6 @@ def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str
         text += f"; {unknown} clips of emotions that it does not know are left out"
     if refused:
         text += f"; {refused} clips that the service would not answer are left out"
-    if licences.corpus(corpus).name in {each.name for each in model.manifest.corpora}:
+    if learnt_from(model.manifest, corpus):
         text += "; it learnt from these very clips, so this is no test"
     return text

@@ -1,9 +1,13 @@
 """What was measured of a recipe after its model was shipped, put beside the model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from training import crossval, predictions, ship
+from rich.console import Console
+
+from training import corpora, crossval, predictions, ship, trial
 from training.card import write_card
 from training.clip import Clip
 from training.crossval import EVIDENCE, Crossval
@@ -12,10 +16,23 @@ from training.protocols import Kind, protocol
 from training.recipe import Recipe
 from training.restore import require_same_recipe
 from training.task import read_clips
-from undertone.bundle import Bundle, open_bundle, seal
+from undertone.bundle import Bundle, Metrics, open_bundle, seal
+from undertone.classifier import load
+
+ELSEWHERE: Final = "elsewhere"
+"""The folder of a bundle in which predictions of corpora lie that it learnt nothing from."""
 
 
-def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0) -> Bundle:
+def vouch(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    models: Path,
+    *,
+    seed: int = 0,
+    on: Sequence[str] = (),
+    console: Console | None = None,
+) -> Bundle:
     """Give ``models/<recipe.model>`` what was measured since: by other protocols, under worse conditions.
 
     Predictions, manifest and card get the new figures; network and temperature stay as they are.
@@ -26,9 +43,11 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
         out: where the runs are.
         models: where the bundle is.
         seed: that the model was shipped with.
+        on: corpora that it learnt nothing from, which it is to hear now.
+        console: where the bars go.
 
     Raises:
-        RunError: the model is of another recipe, or there is nothing new.
+        RunError: the model is of another recipe, or learnt from one of ``on``, or there is nothing new.
         UndertoneError: recordings or the bundle are missing.
     """
     bundle = open_bundle(models / recipe.model)
@@ -42,16 +61,18 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
     unseen = _shipped(bundle, recipe, clips, "unseen")
     conditions = ship.require_conditions(out / recipe.name, unseen)
     tried = ship.copy_conditions(conditions, bundle)
-    if not new and not tried:
+    heard = _elsewhere(bundle, data, on, console or Console(stderr=True))
+    if not new and not tried and not heard:
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
-            "`undertone-train crossval --protocol random` measures it on a random split"
+            "`undertone-train crossval --protocol random` measures it on a random split, "
+            "`undertone-train vouch --on CORPUS` on one that it never heard"
         )
     for kind, evidence in new.items():
         ship.write_evidence(bundle.path / EVIDENCE[kind], recipe, evidence)
     metrics = {each.protocol.name: each.metrics for each in new.values()}
     manifest = bundle.manifest.model_copy(
-        update={"metrics": {**bundle.manifest.metrics, **metrics}}
+        update={"metrics": {**bundle.manifest.metrics, **metrics, **heard}}
     )
     vouched = Bundle(bundle.path, manifest)
     runs = json.loads((bundle.path / EVIDENCE["unseen"] / ship.RUNS).read_text())
@@ -67,6 +88,28 @@ def vouch(recipe: Recipe, data: Path, out: Path, models: Path, *, seed: int = 0)
         seed=seed,
     )
     return seal(bundle.path, manifest)
+
+
+def _elsewhere(
+    bundle: Bundle, data: Path, names: Sequence[str], console: Console
+) -> dict[str, Metrics]:
+    """Let the model hear those corpora; its answers go beside it, and what they come to is returned."""
+    if learnt := [name for name in names if trial.learnt_from(bundle.manifest, name)]:
+        raise RunError(
+            f"{bundle.manifest.name} learnt from {', '.join(learnt)}: --on is for corpora that it never heard"
+        )
+    if not names:
+        return {}
+    model = load(bundle.path)
+    found: dict[str, Metrics] = {}
+    for name in names:
+        file = f"{ELSEWHERE}/{name}.csv"
+        table, found[table.protocol[0]] = trial.hear(
+            model, name, corpora.read(name, data), file, console
+        )
+        (bundle.path / file).parent.mkdir(exist_ok=True)
+        predictions.write(bundle.path / file, table)
+    return found
 
 
 def _shipped(bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind) -> Crossval:

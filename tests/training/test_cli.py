@@ -14,6 +14,7 @@ from training.calibrate import softmax
 from training.crossval import measured
 from training.evaluate import evaluate
 from undertone.bundle import Metrics, open_bundle, read_golden, read_manifest
+from undertone.wav import encode
 
 
 @pytest.mark.slow
@@ -204,6 +205,23 @@ def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
     assert "| silence around it, 0.5 s |" in new.read_text()
     assert "nothing finished there" in undertone_train(*again, check=False).stderr
     open_bundle(new.parent)
+
+    for number, emotion in enumerate(("happy", "sad") * 3):
+        clip = root / "data" / "elsewhere" / emotion / f"speaker-{number // 2}" / "clip.wav"
+        clip.parent.mkdir(parents=True)
+        clip.write_bytes(encode(voice(number, 0.6, seed=number), 16_000))
+    undertone_train(*again, "--on", "elsewhere")
+    vouched = open_bundle(new.parent)
+    metrics = vouched.manifest.metrics["elsewhere/all"]
+    table = predictions.read(vouched.path / "elsewhere" / "elsewhere.csv")
+    assert metrics.n_clips == len(table) == 6
+    assert metrics.accuracy == pytest.approx(np.mean(table.probabilities.argmax(1) == table.truth))
+    assert (
+        f"| how sure it is: mean of the highest probability | {table.probabilities.max(1).mean():.3f}"
+        in (new.read_text())
+    )
+    refused = undertone_train(*again, "--on", "ravdess", check=False).stderr
+    assert "learnt from ravdess: --on is for corpora that it never heard" in refused
 
     other = undertone_train(*command, *settings(), "--set", "network.lstm=7", check=False)
     assert "was made by another recipe" in other.stderr

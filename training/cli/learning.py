@@ -174,16 +174,24 @@ def vouch(
     out: Out = RUNS,
     models: Models = MODELS,
     seed: Annotated[int, typer.Option(help="That the model was fitted with.")] = 0,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CORPUS", help="One that it learnt nothing from, to be heard now; repeatable."
+        ),
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Put beside the model of RECIPE what was measured of it since `fit`; the network stays as it is.
 
-    Its manifest and card get the figures of protocols that they did not have.
+    Its manifest and card get the figures of protocols, conditions and corpora that they did not have.
 
     Examples:
         undertone-train crossval ravdess-conv-blstm --protocol random
 
         undertone-train vouch ravdess-conv-blstm
+
+        undertone-train vouch ravdess-conv-blstm --on tess
     """
     from undertone.saved_model import import_tensorflow
 
@@ -192,7 +200,15 @@ def vouch(
     from training import vouch as vouching
 
     with words_for_errors():
-        bundle = vouching.vouch(recipes.load(recipe, overrides or ()), data, out, models, seed=seed)
+        bundle = vouching.vouch(
+            recipes.load(recipe, overrides or ()),
+            data,
+            out,
+            models,
+            seed=seed,
+            on=on or (),
+            console=err,
+        )
         console.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")
 
 
