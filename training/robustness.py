@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -79,6 +80,7 @@ def measure(
     *,
     seed: int,
     conditions: Sequence[str],
+    overrides: Sequence[str] = (),
     jobs: int,
     console: Console,
 ) -> list[Loss]:
@@ -86,6 +88,16 @@ def measure(
 
     Predictions go to ``out/<recipe>/robustness/<number>.csv``, one file a condition in the order of
     `CONDITIONS`, with NaN where a clip was refused; what they come to goes to ``robustness.json``.
+
+    Args:
+        recipe: that was cross-validated.
+        data: the folder that holds the corpora.
+        out: where the runs are.
+        seed: of the runs.
+        conditions: of `CONDITIONS`; `PLAIN` is always tried.
+        overrides: what of the recipe was replaced, for the command that the figures name.
+        jobs: models at a time.
+        console: where the bar goes.
 
     Raises:
         RunError: a fold was not run with that seed, or its network is not there.
@@ -109,7 +121,10 @@ def measure(
         predictions.write(folder / FOLDER / f"{names.index(condition):02}.csv", table)
     found = losses(joined)
     report = {
-        "command": f"undertone-train robustness {recipe.name} --seed {seed}",
+        "command": shlex.join(
+            ["undertone-train", "robustness", recipe.name, "--seed", str(seed)]
+            + [word for override in overrides for word in ("--set", override)]
+        ),
         "seed": seed,
         "losses": [asdict(loss) for loss in found],
     }

@@ -1,6 +1,7 @@
 """The whole path, through the command: recordings in, a bundle that answers out."""
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -256,6 +257,7 @@ def test_what_worse_conditions_cost_is_computed_from_what_is_written(trained):
     printed = undertone_train(*command, "silence", "--condition", "20 dB s").stdout
     folder = root / "runs" / "ravdess-conv-blstm" / "robustness"
     report = json.loads((folder / "robustness.json").read_text())
+    assert shlex.split(report["command"])[2:] == ["ravdess-conv-blstm", "--seed", "0", *settings()]
     plain, softer, silent = report["losses"]
     assert [each["condition"] for each in (plain, softer, silent)] == [
         "as recorded",

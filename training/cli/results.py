@@ -208,6 +208,7 @@ def robustness(
             out,
             seed=seed,
             conditions=chosen(condition or ()),
+            overrides=overrides or (),
             jobs=jobs or default_jobs(),
             console=err,
         )
