@@ -12,6 +12,7 @@ from training.card import write_card
 from training.clip import Clip
 from training.crossval import EVIDENCE, Crossval
 from training.errors import RunError
+from training.predictions import Predictions
 from training.protocols import Kind, protocol
 from training.recipe import Recipe
 from training.restore import require_same_recipe
@@ -60,8 +61,9 @@ def vouch(
     }
     unseen = _shipped(bundle, recipe, clips, "unseen")
     conditions = ship.require_conditions(out / recipe.name, unseen)
-    tried = ship.copy_conditions(conditions, bundle)
+    # Before anything is changed, since a bundle with a file too many does not load.
     heard = _elsewhere(bundle, data, on, console or Console(stderr=True))
+    tried = ship.copy_conditions(conditions, bundle)
     if not new and not tried and not heard:
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
@@ -70,9 +72,15 @@ def vouch(
         )
     for kind, evidence in new.items():
         ship.write_evidence(bundle.path / EVIDENCE[kind], recipe, evidence)
-    metrics = {each.protocol.name: each.metrics for each in new.values()}
+    for table, figures in heard:
+        (bundle.path / figures.predictions).parent.mkdir(exist_ok=True)
+        predictions.write(bundle.path / figures.predictions, table)
+    metrics = {
+        **{each.protocol.name: each.metrics for each in new.values()},
+        **{table.protocol[0]: figures for table, figures in heard},
+    }
     manifest = bundle.manifest.model_copy(
-        update={"metrics": {**bundle.manifest.metrics, **metrics, **heard}}
+        update={"metrics": {**bundle.manifest.metrics, **metrics}}
     )
     vouched = Bundle(bundle.path, manifest)
     runs = json.loads((bundle.path / EVIDENCE["unseen"] / ship.RUNS).read_text())
@@ -92,24 +100,19 @@ def vouch(
 
 def _elsewhere(
     bundle: Bundle, data: Path, names: Sequence[str], console: Console
-) -> dict[str, Metrics]:
-    """Let the model hear those corpora; its answers go beside it, and what they come to is returned."""
+) -> list[tuple[Predictions, Metrics]]:
+    """What the model answers on those corpora, and what that comes to."""
     if learnt := [name for name in names if trial.learnt_from(bundle.manifest, name)]:
         raise RunError(
             f"{bundle.manifest.name} learnt from {', '.join(learnt)}: --on is for corpora that it never heard"
         )
     if not names:
-        return {}
+        return []
     model = load(bundle.path)
-    found: dict[str, Metrics] = {}
-    for name in names:
-        file = f"{ELSEWHERE}/{name}.csv"
-        table, found[table.protocol[0]] = trial.hear(
-            model, name, corpora.read(name, data), file, console
-        )
-        (bundle.path / file).parent.mkdir(exist_ok=True)
-        predictions.write(bundle.path / file, table)
-    return found
+    return [
+        trial.hear(model, name, corpora.read(name, data), f"{ELSEWHERE}/{name}.csv", console)
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _shipped(bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind) -> Crossval:
