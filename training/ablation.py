@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Template
 from typing import Final
 
-from training.effects import effects
+from training.effects import Difference, effects
 from training.screen import Change, Plan, Standing, Trial, leaderboard, trials_of
 
 _PAGE: Final = Template("""\
@@ -31,10 +31,11 @@ $plans
 _EFFECTS: Final = Template("""\
 ## Many at once: $plan
 
-The mean of the rows that have a change against those that do not; ± is one standard error.
+The mean of the rows that have a change against those that do not; ± is one standard error. Less
+loss is better.
 
-| change | with | without | difference |
-| --- | --- | --- | --- |
+| change | UAR with | without | difference | loss with | without | difference |
+| --- | --- | --- | --- | --- | --- | --- |
 $rows
 
 """)
@@ -82,11 +83,14 @@ def _effects(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> Iterator[str
         if not found:
             continue
         rows = (
-            f"| {_code(each.settings)} | {each.having:.3f} | {each.lacking:.3f} | "
-            f"{each.difference:+.3f} ± {each.error:.3f} |"
+            f"| {_code(each.settings)} | {_compared(each.uar)} | {_compared(each.loss)} |"
             for each in found
         )
         yield _EFFECTS.substitute(plan=name, rows="\n".join(rows))
+
+
+def _compared(found: Difference) -> str:
+    return f"{found.having:.3f} | {found.lacking:.3f} | {found.brought:+.3f} ± {found.error:.3f}"
 
 
 def _row(

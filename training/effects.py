@@ -13,31 +13,51 @@ from training.screen import Plan, Trial, trials_of
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """Between rows that have settings and rows that lack them.
+
+    Attributes:
+        having: the mean of those that have them.
+        lacking: of those that do not.
+        error: the standard error of the difference, from the spread within both.
+    """
+
+    having: float
+    lacking: float
+    error: float
+
+    @property
+    def brought(self) -> float:
+        """What they bring."""
+        return self.having - self.lacking
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What settings that stand together do.
 
     Attributes:
         settings: overrides.
-        having: mean validation UAR of the rows that have them.
-        lacking: of those that do not.
-        error: the standard error of the difference, from the spread within both.
+        uar: what they do to the validation UAR.
+        loss: what they do to the validation loss, which chance moves less.
         n_rows: how many there are of the side that has fewer.
     """
 
     settings: tuple[str, ...]
-    having: float
-    lacking: float
-    error: float
+    uar: Difference
+    loss: Difference
     n_rows: int
 
-    @property
-    def difference(self) -> float:
-        """What they bring."""
-        return self.having - self.lacking
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    settings: frozenset[str]
+    uar: float
+    loss: float
 
 
 def effects(plan: Plan, trials: Sequence[Trial]) -> tuple[Effect, ...]:
-    """The effects of a plan's settings, the best first.
+    """The effects of a plan's settings, the best recall first.
 
     Args:
         plan: none comes of one in which nothing stands in more than one row.
@@ -45,12 +65,16 @@ def effects(plan: Plan, trials: Sequence[Trial]) -> tuple[Effect, ...]:
     """
     n_networks = len(plan.folds) * len(plan.seeds)
     rows = [
-        (frozenset(change.settings), statistics.fmean(trial.validation_uar for trial in done))
+        _Row(
+            frozenset(change.settings),
+            statistics.fmean(trial.validation_uar for trial in done),
+            statistics.fmean(trial.validation_loss for trial in done),
+        )
         for change in plan.changes
         if len(done := trials_of(plan, change, trials)) == n_networks
     ]
     found = (_effect(together, rows) for together in _standing_together(plan))
-    return tuple(sorted((each for each in found if each), key=lambda each: -each.difference))
+    return tuple(sorted((each for each in found if each), key=lambda each: -each.uar.brought))
 
 
 def _standing_together(plan: Plan) -> list[tuple[str, ...]]:
@@ -62,13 +86,20 @@ def _standing_together(plan: Plan) -> list[tuple[str, ...]]:
     return [tuple(settings) for settings in groups.values()]
 
 
-def _effect(
-    settings: tuple[str, ...], rows: Sequence[tuple[frozenset[str], float]]
-) -> Effect | None:
-    having = [uar for on, uar in rows if settings[0] in on]
-    lacking = [uar for on, uar in rows if settings[0] not in on]
+def _effect(settings: tuple[str, ...], rows: Sequence[_Row]) -> Effect | None:
+    having = [row for row in rows if settings[0] in row.settings]
+    lacking = [row for row in rows if settings[0] not in row.settings]
     n_rows = min(len(having), len(lacking))
     if n_rows < 2:
         return None
+    return Effect(
+        settings,
+        _difference([row.uar for row in having], [row.uar for row in lacking]),
+        _difference([row.loss for row in having], [row.loss for row in lacking]),
+        n_rows,
+    )
+
+
+def _difference(having: Sequence[float], lacking: Sequence[float]) -> Difference:
     error = math.sqrt(sum(statistics.variance(side) / len(side) for side in (having, lacking)))
-    return Effect(settings, statistics.fmean(having), statistics.fmean(lacking), error, n_rows)
+    return Difference(statistics.fmean(having), statistics.fmean(lacking), error)

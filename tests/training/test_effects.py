@@ -26,6 +26,10 @@ PLAN = Plan(
 )
 
 
+def brought(change):
+    return sum(b for s, b in zip(SETTINGS, BROUGHT, strict=True) if s in change.settings)
+
+
 def log(noise=0.0):
     chance = np.random.default_rng(0)
     trial = Trial("", "ravdess-conv-blstm", "", "", "1", 0, 9, 9, 10, 0, 0.5, 1.0, 60.0, "r")
@@ -38,8 +42,9 @@ def log(noise=0.0):
             fold=fold,
             validation_uar=0.6
             + (0.1 if fold == "4" else 0)
-            + sum(b for s, b in zip(SETTINGS, BROUGHT, strict=True) if s in change.settings)
+            + brought(change)
             + noise * chance.standard_normal(),
+            validation_loss=1 - 10 * brought(change),
         )
         for change in PLAN.changes
         for fold in PLAN.folds
@@ -49,19 +54,20 @@ def log(noise=0.0):
 def test_effects_are_what_was_put_there_best_first():
     found = effects(PLAN, log())
     assert [each.settings for each in found] == [(SETTINGS[0],), (SETTINGS[2],), (SETTINGS[1],)]
-    assert [each.difference for each in found] == pytest.approx([0.04, 0.0, -0.02])
-    assert found[0].having == pytest.approx(0.68)
-    assert found[0].lacking == pytest.approx(0.64)
+    assert [each.uar.brought for each in found] == pytest.approx([0.04, 0.0, -0.02])
+    assert [each.loss.brought for each in found] == pytest.approx([-0.4, 0.0, 0.2])
+    assert found[0].uar.having == pytest.approx(0.68)
+    assert found[0].uar.lacking == pytest.approx(0.64)
 
 
 def test_an_error_grows_with_chance():
-    assert effects(PLAN, log(0.05))[0].error > 2 * effects(PLAN, log())[0].error
+    assert effects(PLAN, log(0.05))[0].uar.error > 2 * effects(PLAN, log())[0].uar.error
 
 
 def test_rows_that_are_not_finished_are_left_out():
     rows = [trial for trial in log() if (trial.change, trial.fold) != ("row-111", "4")]
     by_settings = {each.settings: each for each in effects(PLAN, rows)}
-    assert by_settings[SETTINGS[:1]].having == pytest.approx((0.69 + 0.69 + 0.67) / 3)
+    assert by_settings[SETTINGS[:1]].uar.having == pytest.approx((0.69 + 0.69 + 0.67) / 3)
 
 
 def test_seeds_that_the_plan_does_not_have_say_nothing():
@@ -90,5 +96,5 @@ def test_settings_that_always_stand_together_are_one_change():
 def test_they_stand_on_the_page():
     page = ablation.page(log(), {"three-at-once": PLAN})
     assert "## Many at once: three-at-once" in page
-    assert "| `network.lstm=7` | 0.680 | 0.640 | +0.040 ± " in page
+    assert "| `network.lstm=7` | 0.680 | 0.640 | +0.040 ± 0.008 | 0.700 | 1.100 | -0.400 ± " in page
     assert "| row-100 | **0.690** |" in page
