@@ -1,7 +1,8 @@
 """What each model costs a service that holds it: ``python -m benchmarks.footprint``.
 
-Memory and time to load, each in a process of its own, beside one that holds none; and the time of a
-clip, one after the other. Writes ``benchmarks/results/footprint.json``.
+Memory and time to load, each in a process of its own, beside one that holds none; the time of a
+clip, one after the other; and the processor time that the network alone takes for each clip of a full batch.
+All models in turn, then all again. Writes ``benchmarks/results/footprint.json``.
 """
 
 import json
@@ -10,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,7 @@ from benchmarks.traffic import CLIP
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "benchmarks" / "results" / "footprint.json"
 ROUNDS: Final = 3
+BATCH: Final = 32
 
 
 def main() -> None:
@@ -35,13 +38,14 @@ def main() -> None:
     from undertone.bundle import find
 
     before = machine()
-    found = {}
-    for path in find(ROOT / "models"):
-        rounds = [alone(path) for _ in range(ROUNDS)]
-        found[path.name] = {
-            key: round(statistics.median(each[key] for each in rounds), 2) for key in rounds[0]
+    rounds = [{path.name: alone(path) for path in find(ROOT / "models")} for _ in range(ROUNDS)]
+    found = {
+        name: {
+            key: round(statistics.median(each[name][key] for each in rounds), 2) for key in first
         }
-    table = Table("model", "MB", "load s", "clip ms")
+        for name, first in rounds[0].items()
+    }
+    table = Table("model", "MB", "load s", "clip ms", f"network ms, batch of {BATCH}")
     for name, each in found.items():
         table.add_row(name, *(f"{value:g}" for value in each.values()))
     Console().print(table)
@@ -59,6 +63,8 @@ def alone(path: Path) -> dict[str, float]:
 
 def measure(path: Path) -> dict[str, float]:
     """Megabytes and seconds that loading takes, without what any model needs; ms for a clip, warm."""
+    import numpy as np
+
     import undertone
     from undertone.onnx_engine import OnnxEngine  # noqa: F401  # what every model needs
 
@@ -68,7 +74,22 @@ def measure(path: Path) -> dict[str, float]:
     mb = tree.rss_mb(os.getpid()) - before
     data = CLIP.read_bytes()
     times = [model.predict(data).timing_ms.total for _ in range(20)]
-    return {"mb": mb, "load_s": load_s, "clip_ms": statistics.median(times)}
+    shape = (BATCH, *model.manifest.signature.input_shape[1:])
+    batch = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    return {
+        "mb": mb,
+        "load_s": load_s,
+        "clip_ms": statistics.median(times),
+        "network_ms": statistics.median(_ms(lambda: model.engine.infer(batch)) for _ in range(20))
+        / BATCH,
+    }
+
+
+def _ms(work: Callable[[], object]) -> float:
+    """Of the processor, which neighbours do not lengthen."""
+    started = time.process_time()
+    work()
+    return 1e3 * (time.process_time() - started)
 
 
 if __name__ == "__main__":

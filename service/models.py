@@ -13,7 +13,7 @@ from undertone.bundle import Bundle, Manifest, find, open_bundle, read_manifest
 from undertone.classifier import Classifier, load
 from undertone.errors import BundleCorrupt, BundleError, BundleMissing, ModelNotFound
 
-PREFERRED = "undertone-ravdess"
+PREFERRED = "undertone-ravdess-2"
 
 _log = logging.getLogger("undertone")
 

@@ -54,7 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "model_not_found": Kind(
         404,
         "No model of that name",
-        "There is no model 'hal-9000'; known are undertone-ravdess.",
+        "There is no model 'hal-9000'; known are undertone-ravdess-2.",
     ),
     "not_found": Kind(404, "Nothing here", "There is nothing at this address; see /docs."),
     "method_not_allowed": Kind(
@@ -112,7 +112,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "model_unavailable": Kind(
         503,
         "A model that is not served",
-        "The model 'undertone-ravdess' did not pass its check and is not served; the log says why.",
+        "The model 'undertone-ravdess-2' did not pass its check and is not served; the log says why.",
     ),
     "overloaded": Kind(
         503,

@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     """The folder with the bundles to serve, or one bundle."""
 
     default_model: str | None = None
-    """The model for requests that name none. Unset: ``undertone-ravdess``, or the first by name."""
+    """The model for requests that name none. Unset: ``undertone-ravdess-2``, or the first by name."""
 
     default_model_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """The digest that the default model must have, as ``undertone verify`` prints it; the service

@@ -1,7 +1,7 @@
 """Undertone hears how something is said.
 
 >>> import undertone
->>> model = undertone.load("models/undertone-ravdess")
+>>> model = undertone.load("models/undertone-ravdess-2")
 >>> model.predict("examples/hello.wav").label  # doctest: +SKIP
 'neutral'
 """

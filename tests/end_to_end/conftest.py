@@ -35,9 +35,9 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def both(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """`undertone-ravdess`, the default, and `tiny`."""
+    """`undertone-ravdess-2`, the default, and `tiny`."""
     folder = tmp_path_factory.mktemp("both")
-    shutil.copytree(MODELS / "undertone-ravdess", folder / "undertone-ravdess")
+    shutil.copytree(MODELS / "undertone-ravdess-2", folder / "undertone-ravdess-2")
     shutil.copytree(exported, folder / "tiny")
     return load_models(Settings(models=folder))
 

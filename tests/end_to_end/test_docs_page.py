@@ -32,7 +32,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("models")
-    build_bundle(folder / "undertone-ravdess")
+    build_bundle(folder / "undertone-ravdess-2")
     settings = Settings(models=folder)
     with running(create_app(settings, load_models(settings))) as url:
         yield url

@@ -153,7 +153,7 @@ def test_what_is_no_wav_is_decoded_by_the_browser(visitor, hello, tmp_path):
     mp3 = tmp_path / "hello.mp3"
     soundfile.write(mp3, samples, sr)
     visitor.give(mp3)
-    model = undertone.load("models/undertone-ravdess")
+    model = undertone.load("models/undertone-ravdess-2")
     assert visitor.label == model.predict(mp3).label
     expect(visitor.page.locator("#curl")).to_contain_text("hello.wav")
     assert visitor.save("Recording")[:4] == b"RIFF"

@@ -172,7 +172,15 @@ _TYPES: dict[str, Upload] = {
 _QUERIES: dict[str, Upload] = {
     **{
         f"a model named {name[:20]!r}": Upload(PLAIN, 404, "model_not_found", query={"model": name})
-        for name in ("../../etc/passwd", "/", "x" * 5_000, "\0", "undertone-ravdess/", "тон", "%00")
+        for name in (
+            "../../etc/passwd",
+            "/",
+            "x" * 5_000,
+            "\0",
+            "undertone-ravdess-2/",
+            "тон",
+            "%00",
+        )
     },
     **{
         f"top_k {value!r}": Upload(PLAIN, 422, "invalid_request", query={"top_k": value})

@@ -18,7 +18,7 @@ from undertone import wav
 from undertone.bundle import find, open_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / "models" / "undertone-ravdess"
+SHIPPED = ROOT / "models" / "undertone-ravdess-2"
 
 
 @pytest.fixture(scope="module")

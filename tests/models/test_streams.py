@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with running(create_app(Settings(models=ROOT / "models" / "undertone-ravdess"))) as url:
+    with running(create_app(Settings(models=ROOT / "models" / "undertone-ravdess-2"))) as url:
         yield url
 
 

@@ -17,8 +17,8 @@ from tests.support.servers import running
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sealed bundle named undertone-ravdess. Copy it before you change it."""
-    return build_bundle(tmp_path_factory.mktemp("models") / "undertone-ravdess").path
+    """A sealed bundle named undertone-ravdess-2. Copy it before you change it."""
+    return build_bundle(tmp_path_factory.mktemp("models") / "undertone-ravdess-2").path
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,14 @@ def test_an_unknown_model_is_said_in_one_line(undertone):
     result = undertone("predict", "--model", "hal-9000", "clip.wav")
     assert result.exit_code == 1
     assert (
-        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess.\n"
+        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess-2.\n"
     )
 
 
 def test_models_are_listed(undertone, client):
     result = undertone("models")
     assert result.exit_code == 0
-    assert "undertone-ravdess (default)" in result.stdout
+    assert "undertone-ravdess-2 (default)" in result.stdout
     assert "surprised" in result.stdout
     assert undertone("models", "--url", client.base_url).stdout == result.stdout
 
@@ -66,7 +66,7 @@ def test_a_port_in_use_is_said_in_one_line(undertone):
 
 
 def test_a_whole_model_is_verified_by_name_and_by_folder(undertone, bundle):
-    for given in ((), ("undertone-ravdess",), (bundle,)):
+    for given in ((), ("undertone-ravdess-2",), (bundle,)):
         result = undertone("verify", *given)
         assert result.exit_code == 0, result.output
         assert result.stdout.count("ok  ") == 3
@@ -169,7 +169,7 @@ def test_a_process_serves_until_it_is_told_to_end(bundle, hello):
     ) as process:
         lines = map(json.loads, process.stdout)
         starting = next(lines)
-        assert starting["models"] == ["undertone-ravdess"]
+        assert starting["models"] == ["undertone-ravdess-2"]
         assert any(line["message"] == "Application startup complete." for line in lines)
         url = f"http://127.0.0.1:{starting['port']}"
         assert httpx.get(f"{url}/readyz").status_code == 200

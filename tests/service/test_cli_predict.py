@@ -189,7 +189,7 @@ def test_an_unknown_model_of_a_service_is_said_in_one_line(undertone, client, cl
     result = undertone("predict", "--url", client.base_url, "--model", "hal-9000", clips[0])
     assert result.exit_code == 1
     assert (
-        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess.\n"
+        result.stderr == "undertone: There is no model 'hal-9000'; known are undertone-ravdess-2.\n"
     )
 
 

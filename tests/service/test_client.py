@@ -120,14 +120,16 @@ def test_samples_need_their_rate_and_files_have_one(url):
 
 def test_top_k_and_model_reach_the_service(url):
     with Client(url) as client:
-        assert len(client.predict(hum_wav(), top_k=2, model="undertone-ravdess").probabilities) == 2
+        assert (
+            len(client.predict(hum_wav(), top_k=2, model="undertone-ravdess-2").probabilities) == 2
+        )
 
 
 def test_models_are_listed(url):
     with Client(url) as client:
         models = client.models()
-    assert models.default == "undertone-ravdess"
-    model = models.by_name["undertone-ravdess"]
+    assert models.default == "undertone-ravdess-2"
+    model = models.by_name["undertone-ravdess-2"]
     assert model.default
     assert model.sample_rate == 16_000
     assert len(model.emotions) == 8
@@ -144,7 +146,7 @@ def test_what_the_library_refuses_is_raised_as_the_library_raises_it(url):
             client.predict(hum_wav(), model="hal-9000")
     assert silent.value.__notes__[0].startswith("request_id: ")
     assert unknown.value.received == {"model": "hal-9000"}
-    assert unknown.value.allowed == {"model": ["undertone-ravdess"]}
+    assert unknown.value.allowed == {"model": ["undertone-ravdess-2"]}
 
 
 def test_other_problems_keep_their_code(url):
@@ -304,7 +306,7 @@ def test_a_stream_says_at_the_end_what_predict_says(url, kind):
         ready, *segments, summary = client.stream(chunks, 16_000)
         expected = client.predict(samples, sr=16_000, segments=True)
     assert isinstance(ready, Ready)
-    assert (ready.model, ready.sr, len(ready.emotions)) == ("undertone-ravdess", 16_000, 8)
+    assert (ready.model, ready.sr, len(ready.emotions)) == ("undertone-ravdess-2", 16_000, 8)
     assert all(isinstance(each, LiveSegment) and each.latency_ms > 0 for each in segments)
     assert [each.end for each in segments] == [each.end for each in expected.segments]
     for said, heard in zip(summary.segments, expected.segments, strict=True):
@@ -382,7 +384,7 @@ def test_a_stream_may_be_left_before_its_end(url):
         stream = client.stream(cut(as_int16(hum())), 16_000)
         assert isinstance(next(stream), Ready)
         stream.close()
-        assert client.models().default == "undertone-ravdess"
+        assert client.models().default == "undertone-ravdess-2"
 
 
 def test_a_stream_that_is_not_opened_says_why():

@@ -12,7 +12,7 @@ from undertone.emotions import RAVDESS
 def test_models_are_listed_with_all_there_is_to_know(client, bundle):
     reply = client.get("/models").json()
     manifest = read_manifest(bundle)
-    assert reply["default"] == "undertone-ravdess"
+    assert reply["default"] == "undertone-ravdess-2"
     (model,) = reply["models"]
     assert model["default"] is True
     assert model["emotions"] == list(RAVDESS)
@@ -22,21 +22,21 @@ def test_models_are_listed_with_all_there_is_to_know(client, bundle):
     assert model["limits"]["max_bytes"] == 25 * 1024 * 1024
     assert model["metrics"] == manifest.model_dump(mode="json")["metrics"]
     assert model["licence"] == manifest.licence
-    assert client.get("/models/undertone-ravdess").json() == model
+    assert client.get("/models/undertone-ravdess-2").json() == model
 
 
 def test_an_unknown_model_is_not_found(client):
     response = client.get("/models/hal-9000")
     assert response.status_code == 404
     assert response.json()["code"] == "model_not_found"
-    assert response.json()["allowed"] == {"model": ["undertone-ravdess"]}
+    assert response.json()["allowed"] == {"model": ["undertone-ravdess-2"]}
 
 
 def test_the_state_is_told(client):
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {
         "status": "ready",
-        "models": [{"name": "undertone-ravdess", "version": "0.0.1"}],
+        "models": [{"name": "undertone-ravdess-2", "version": "0.0.1"}],
     }
     assert client.get("/version").json() == {
         "undertone": undertone.__version__,
@@ -61,8 +61,8 @@ def test_prometheus_is_told_of_requests_and_batches_and_of_no_emotion(client):
     assert float(lines['undertone_requests_total{route="/predict",status="200"}']) >= 1
     assert float(lines['undertone_requests_total{route="other",status="404"}']) >= 1
     assert float(lines['undertone_request_duration_seconds_count{route="/predict"}']) >= 1
-    assert float(lines['undertone_batch_rows_count{model="undertone-ravdess"}']) >= 1
-    assert float(lines['undertone_queue_length{model="undertone-ravdess"}']) == 0
+    assert float(lines['undertone_batch_rows_count{model="undertone-ravdess-2"}']) >= 1
+    assert float(lines['undertone_queue_length{model="undertone-ravdess-2"}']) == 0
     assert float(lines["undertone_requests_in_flight"]) == 1
     assert not any(emotion in response.text for emotion in RAVDESS)
 

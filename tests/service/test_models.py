@@ -22,7 +22,7 @@ WAV = {"Content-Type": "audio/wav"}
 
 @pytest.fixture(scope="module")
 def two(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with undertone-ravdess, a bundle named aardvark, and something that is no bundle."""
+    """A folder with undertone-ravdess-2, a bundle named aardvark, and something that is no bundle."""
     folder = tmp_path_factory.mktemp("two")
     shutil.copytree(bundle, folder / "b")
     build_bundle(folder / "a", name="aardvark")
@@ -32,18 +32,18 @@ def two(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_bundle_is_found_and_ours_is_the_default(two):
     models = load_models(Settings(models=two, preload="all"))
-    assert list(models.manifests) == list(models.loaded) == ["aardvark", "undertone-ravdess"]
-    assert asyncio.run(models.get()).manifest.name == "undertone-ravdess"
+    assert list(models.manifests) == list(models.loaded) == ["aardvark", "undertone-ravdess-2"]
+    assert asyncio.run(models.get()).manifest.name == "undertone-ravdess-2"
     assert asyncio.run(models.get("aardvark")).manifest.name == "aardvark"
-    with pytest.raises(ModelNotFound, match="known are aardvark, undertone-ravdess"):
+    with pytest.raises(ModelNotFound, match="known are aardvark, undertone-ravdess-2"):
         asyncio.run(models.get("hal-9000"))
 
 
 def test_the_others_are_loaded_when_they_are_asked_for(two):
     models = load_models(Settings(models=two))
-    assert list(models.loaded) == ["undertone-ravdess"]
+    assert list(models.loaded) == ["undertone-ravdess-2"]
     asyncio.run(models.get("aardvark"))
-    assert list(models.loaded) == ["aardvark", "undertone-ravdess"]
+    assert list(models.loaded) == ["aardvark", "undertone-ravdess-2"]
 
 
 def test_the_default_can_be_set(two):
@@ -56,7 +56,7 @@ def test_one_model_is_loaded_without_the_others(two, tmp_path):
     folder = tmp_path / "models"
     shutil.copytree(two, folder)
     (folder / "a" / "golden.npz").unlink()
-    assert load_one(Settings(models=folder), None).manifest.name == "undertone-ravdess"
+    assert load_one(Settings(models=folder), None).manifest.name == "undertone-ravdess-2"
     with pytest.raises(BundleMissing):
         load_one(Settings(models=folder), "aardvark")
 
@@ -68,7 +68,7 @@ def test_without_ours_the_first_by_name_is_the_default():
 def test_two_of_one_name_are_refused(bundle, tmp_path):
     shutil.copytree(bundle, tmp_path / "one")
     shutil.copytree(bundle, tmp_path / "two")
-    with pytest.raises(BundleError, match="both named undertone-ravdess"):
+    with pytest.raises(BundleError, match="both named undertone-ravdess-2"):
         load_models(Settings(models=tmp_path))
 
 
@@ -189,7 +189,7 @@ def test_a_bad_bundle_that_is_not_loaded_at_start_is_unavailable_and_the_others_
         assert client.post("/predict", content=hum_wav(), headers=WAV).status_code == 200
         assert client.get("/readyz").status_code == 200
         listed = client.get("/models").json()
-        assert [each["name"] for each in listed["models"]] == ["undertone-ravdess"]
+        assert [each["name"] for each in listed["models"]] == ["undertone-ravdess-2"]
         assert listed["unavailable"] == ["aardvark"]
 
 
@@ -203,10 +203,10 @@ def test_the_list_says_what_is_loaded(two):
         def loaded() -> dict[str, bool]:
             return {each["name"]: each["loaded"] for each in client.get("/models").json()["models"]}
 
-        assert loaded() == {"aardvark": False, "undertone-ravdess": True}
+        assert loaded() == {"aardvark": False, "undertone-ravdess-2": True}
         asked = client.post("/predict?model=aardvark", content=hum_wav(), headers=WAV)
         assert asked.json()["model"]["name"] == "aardvark"
-        assert loaded() == {"aardvark": True, "undertone-ravdess": True}
+        assert loaded() == {"aardvark": True, "undertone-ravdess-2": True}
 
 
 def test_the_pinned_default_model_is_loaded_and_no_other(two):

@@ -37,7 +37,7 @@ def test_the_reply_holds_all_that_was_promised(client, hello: Path):
     assert reply["audio"]["channels"] == 1
     assert reply["audio"]["encoding"] == "pcm_s16"
     assert reply["audio"]["duration_s"] == pytest.approx(3.1, abs=0.1)
-    assert reply["model"] == {"name": "undertone-ravdess", "version": "0.0.1"}
+    assert reply["model"] == {"name": "undertone-ravdess-2", "version": "0.0.1"}
     assert reply["warnings"] == []
     assert reply["request_id"] == response.headers["x-request-id"]
     assert set(reply["timing_ms"]) == {"decode", "features", "inference", "total"}
@@ -109,7 +109,7 @@ def test_top_k_out_of_range_is_refused(client, top_k):
 
 
 def test_a_model_can_be_named(client):
-    assert post(client, hum_wav(), model="undertone-ravdess").status_code == 200
+    assert post(client, hum_wav(), model="undertone-ravdess-2").status_code == 200
 
 
 def test_an_unknown_model_is_refused_with_those_known(client):
@@ -117,7 +117,7 @@ def test_an_unknown_model_is_refused_with_those_known(client):
     assert response.status_code == 404
     assert response.json()["code"] == "model_not_found"
     assert response.json()["received"] == {"model": "hal-9000"}
-    assert response.json()["allowed"] == {"model": ["undertone-ravdess"]}
+    assert response.json()["allowed"] == {"model": ["undertone-ravdess-2"]}
 
 
 def test_requests_at_once_get_the_same_answers_as_one_by_one(client):

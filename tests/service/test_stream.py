@@ -79,7 +79,7 @@ def test_a_conversation(client, hello):
     with opened(client, sr=SR) as connection:
         ready = json.loads(connection.recv())
         assert ready["type"] == "ready"
-        assert (ready["model"], ready["sr"]) == ("undertone-ravdess", SR)
+        assert (ready["model"], ready["sr"]) == ("undertone-ravdess-2", SR)
         assert (ready["window_s"], ready["hop_s"]) == (3.0, 0.5)
         assert set(ready["emotions"]) == set(RAVDESS)
         connection.send(pcm(sound[:SR]))
