@@ -62,7 +62,7 @@ def main() -> None:
 
 def cases() -> dict[str, Callable[[], object]]:
     """What is measured, by name."""
-    model = undertone.load(ROOT / "models" / "undertone-ravdess")
+    model = undertone.load(ROOT / "models" / "undertone-ravdess-2")
     data = CLIP.read_bytes()
     sound = audio.decode(data, model.spec.sr)
     heard = windows(sound.samples, model.spec)

@@ -36,7 +36,7 @@ from benchmarks.serving import machine
 from benchmarks.traffic import CLIP, Answer, Client, at, closed_loop, form_request, open_loop
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MODEL: Final = ROOT / "models" / "undertone-ravdess"
+MODEL: Final = ROOT / "models" / "undertone-ravdess-2"
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 RIVALS: Final = Path(os.environ.get("RIVALS", ROOT / ".rivals")) / "bin"
 CLIENTS: Final = 64

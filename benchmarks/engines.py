@@ -29,7 +29,7 @@ from undertone.bundle import Bundle
 Prepare = Callable[[Any], Callable[[], Any]]
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = ROOT / "models" / "undertone-ravdess"
+MODEL = ROOT / "models" / "undertone-ravdess-2"
 RESULTS = ROOT / "benchmarks" / "results" / "engines.json"
 SIZES = (1, 2, 4, 8, 16, 32)
 ROUNDS = 3

@@ -12,7 +12,7 @@ from undertone.classifier import Classifier
 from undertone.plan import make_plan, prepare
 
 MODEL = Path(
-    os.environ.get("MODEL", Path(__file__).resolve().parents[2] / "models" / "undertone-ravdess")
+    os.environ.get("MODEL", Path(__file__).resolve().parents[2] / "models" / "undertone-ravdess-2")
 )
 
 

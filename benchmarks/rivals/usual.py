@@ -1,5 +1,7 @@
 """The usual way: FastAPI, `librosa.load`, a librosa call for each step, and `model.predict`.
 
+Pitch, of which librosa has another definition, is taken from the library: pYIN would take longer.
+
 ``uvicorn benchmarks.rivals.usual:app``
 """
 
@@ -11,12 +13,15 @@ import numpy as np
 from fastapi import FastAPI, UploadFile
 
 from benchmarks.rivals.answer import MODEL, answer
+from undertone.features import features
+from undertone.spec import Spec
 
 manifest = json.loads((MODEL / "manifest.json").read_text())
 spec, signature = manifest["spec"], manifest["signature"]
-stft, (trim, level), (log_mel,) = spec["stft"], spec["preprocess"], spec["features"]
+stft, (trim, level), (log_mel, *others) = spec["stft"], spec["preprocess"], spec["features"]
+others_alone = Spec.model_validate({**spec, "features": others}) if others else None
 
-inputs = keras.Input(shape=(None, log_mel["n_mels"]))
+inputs = keras.Input(shape=signature["input_shape"][1:])
 layer = keras.layers.TFSMLayer(MODEL / "saved_model", call_endpoint=signature["name"])
 model = keras.Model(inputs, layer(inputs)[signature["output"]])
 
@@ -46,6 +51,8 @@ def predict(file: UploadFile) -> dict:
         hop_length=stft["hop_length"],
         n_mels=log_mel["n_mels"],
     )
-    features = librosa.power_to_db(mel, top_db=log_mel["top_db"]).T[np.newaxis]
-    probabilities = model.predict(features, verbose=0)[0]
+    matrix = librosa.power_to_db(mel, top_db=log_mel["top_db"]).T
+    if others_alone:
+        matrix = np.concatenate([matrix, features(samples, others_alone)], axis=1)
+    probabilities = model.predict(matrix[np.newaxis], verbose=0)[0]
     return answer(probabilities, manifest["emotions"])
