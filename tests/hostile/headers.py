@@ -152,7 +152,8 @@ _RIGHT: dict[str, Upload] = {
         f"the voice as {encoding}": heard(voice_wav(encoding), within=tolerance)
         for encoding, tolerance in {
             **dict.fromkeys(("pcm_s24", "pcm_s32", "float32", "float64"), 0.01),
-            **dict.fromkeys(("pcm_u8", "mulaw", "alaw"), 0.3),
+            # Eight bits are noise, which this voice has none of; what the samples are, test_wav knows.
+            **dict.fromkeys(("pcm_u8", "mulaw", "alaw"), 0.5),
         }.items()
     },
     **{
