@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 
 import numpy as np
+import soundfile
 
 from tests.support.riff import chunk, riff
 from tests.support.sounds import hum
@@ -27,7 +29,8 @@ class Upload:
         status: the status of the answer.
         code: of the problem; None where there is none.
         warnings: the codes that come with an answer, exactly these.
-        within: how far each probability may lie from that of `PLAIN`; None where it is another sound.
+        within: how far each probability may lie from that of ``like``; None where it is another sound.
+        like: the file whose answer it has to get, too.
         headers: of the request.
         query: of the request.
     """
@@ -37,6 +40,7 @@ class Upload:
     code: str | None = None
     warnings: tuple[str, ...] = ()
     within: float | None = 1e-6
+    like: bytes = PLAIN
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "audio/wav"})
     query: dict[str, str] = field(default_factory=dict)
 
@@ -56,15 +60,22 @@ def unusable(data: bytes, code: str) -> Upload:
     return Upload(data, 422, code)
 
 
-def heard(data: bytes, *warnings: str, within: float | None = 1e-6) -> Upload:
-    """Is answered; as `PLAIN` is, unless ``within`` is None."""
-    return Upload(data, warnings=warnings, within=within)
+def heard(data: bytes, *warnings: str, within: float | None = 1e-6, like: bytes = PLAIN) -> Upload:
+    """Is answered; as ``like`` is, unless ``within`` is None."""
+    return Upload(data, warnings=warnings, within=within, like=like)
 
 
 @cache
 def voice_wav(encoding: pcm.Encoding, channels: int = 1, sr: int = SR) -> bytes:
     """The voice as a WAV file, the same in each channel."""
     return wav.encode(np.repeat(VOICE[:, None], channels, axis=1), sr, encoding)
+
+
+@cache
+def as_read(data: bytes) -> bytes:
+    """What libsndfile reads out of a WAV file, at full precision."""
+    samples, sr = soundfile.read(BytesIO(data), dtype="float32", always_2d=True)
+    return wav.encode(samples, sr, "float32")
 
 
 def file_of(header: bytes) -> bytes:
