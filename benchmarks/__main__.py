@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 import undertone
+from benchmarks import MODEL
 from undertone import audio
 from undertone.classifier import windows
 from undertone.features import features
@@ -62,7 +63,7 @@ def main() -> None:
 
 def cases() -> dict[str, Callable[[], object]]:
     """What is measured, by name."""
-    model = undertone.load(ROOT / "models" / "undertone-ravdess-2")
+    model = undertone.load(MODEL)
     data = CLIP.read_bytes()
     sound = audio.decode(data, model.spec.sr)
     heard = windows(sound.samples, model.spec)

@@ -31,12 +31,11 @@ from rich.console import Console
 from rich.table import Table
 
 import undertone
-from benchmarks import tree
+from benchmarks import MODEL, tree
 from benchmarks.serving import machine
 from benchmarks.traffic import CLIP, Answer, Client, at, closed_loop, form_request, open_loop
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MODEL: Final = ROOT / "models" / "undertone-ravdess-2"
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 RIVALS: Final = Path(os.environ.get("RIVALS", ROOT / ".rivals")) / "bin"
 CLIENTS: Final = 64

@@ -22,14 +22,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import tree
+from benchmarks import MODEL, tree
 from benchmarks.serving import machine
 from undertone.bundle import Bundle
 
 Prepare = Callable[[Any], Callable[[], Any]]
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = ROOT / "models" / "undertone-ravdess-2"
 RESULTS = ROOT / "benchmarks" / "results" / "engines.json"
 SIZES = (1, 2, 4, 8, 16, 32)
 ROUNDS = 3

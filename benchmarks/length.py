@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 import undertone
+from benchmarks import MODEL
 from benchmarks.serving import Server, machine, served
 from undertone import audio, wav
 from undertone.classifier import windows
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = ROOT / "models" / "undertone-ravdess-2"
 RESULTS = ROOT / "benchmarks" / "results" / "length.json"
 LENGTHS = (1, 3, 6, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600)
 VARIANTS = ((8_000, 1), (44_100, 1), (48_000, 1), (48_000, 2), (192_000, 1))

@@ -22,7 +22,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.compare import MODEL, recordings
+from benchmarks import MODEL
+from benchmarks.compare import recordings
 from benchmarks.serving import machine
 from benchmarks.traffic import at
 from service.app import SWITCH_S

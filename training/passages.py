@@ -262,7 +262,6 @@ def _on(bundle: Bundle, metrics: Metrics) -> str:
     by_recall = sorted(metrics.per_class_recall.items(), key=lambda each: each[1])
     (worst, least), (best, most) = by_recall[0], by_recall[-1]
     low, high = metrics.uar_ci95
-    over = sure - metrics.accuracy
     return _ELSEWHERE.substitute(
         protocol=metrics.protocol,
         uar=f"{metrics.uar:.3f}",
@@ -276,15 +275,20 @@ def _on(bundle: Bundle, metrics: Metrics) -> str:
         best=f"{best} ({most:.3f})",
         worst=f"{worst} ({least:.3f})",
         command=metrics.command,
-        warning=(
+        warning=_warning(sure - metrics.accuracy),
+    )
+
+
+def _warning(over: float) -> str:
+    """What to think of probabilities that are so much higher, on the mean, than they are right."""
+    if over > _UNSOUND:
+        return (
             f"There it is surer than it should be, by {over:.3f}:\ncalibrate it on clips of your own "
             "before its probabilities decide anything."
-            if over > _UNSOUND
-            else "There, its probabilities are about as often right\nas they say."
-            if over > -_UNSOUND
-            else f"There it is right more often than it says, by {-over:.3f}."
-        ),
-    )
+        )
+    if over < -_UNSOUND:
+        return f"There it is right more often than it says, by {-over:.3f}."
+    return "There, its probabilities are about as often right\nas they say."
 
 
 def _listed(names: Sequence[str]) -> str:

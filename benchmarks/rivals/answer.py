@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import benchmarks
 from undertone import audio
 from undertone.classifier import Classifier
 from undertone.plan import make_plan, prepare
 
-MODEL = Path(
-    os.environ.get("MODEL", Path(__file__).resolve().parents[2] / "models" / "undertone-ravdess-2")
-)
+MODEL = Path(os.environ.get("MODEL", benchmarks.MODEL))
 
 
 def features_of(data: bytes, classifier: Classifier) -> NDArray[np.float32]:

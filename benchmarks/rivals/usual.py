@@ -1,6 +1,6 @@
 """The usual way: FastAPI, `librosa.load`, a librosa call for each step, and `model.predict`.
 
-Pitch, of which librosa has another definition, is taken from the library: pYIN would take longer.
+Pitch, of which librosa has another definition, is taken from the library.
 
 ``uvicorn benchmarks.rivals.usual:app``
 """
