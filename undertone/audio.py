@@ -19,7 +19,7 @@ from undertone import foreign, pcm, wav
 from undertone.errors import AudioTooShort, NoSpeech, UnsupportedAudio, UnusableAudio
 from undertone.limits import Limits, check_duration, check_format, check_size
 from undertone.pcm import Encoding
-from undertone.resample import Resampler
+from undertone.resample import Resampler, resample
 from undertone.survey import Survey
 from undertone.wav import Notice
 
@@ -210,6 +210,7 @@ class _Source:
 
     blocks: Callable[[], Iterable[NDArray[np.float32]]]
     """float32[m, channels] each."""
+    n_blocks: int
     n_frames: int
     sample_rate: int
     channels: int
@@ -239,10 +240,12 @@ def _array_source(
         for start in range(0, n_frames, step):
             yield pcm.to_float(frames[start : start + step], stored)
 
+    n_blocks = -(-n_frames // step)
     # What fits into one block is converted once, and not again for the second look.
-    whole = list(blocks()) if n_frames <= step else None
+    whole = list(blocks()) if n_blocks == 1 else None
     return _Source(
         blocks if whole is None else lambda: whole,
+        n_blocks,
         n_frames,
         sample_rate,
         channels,
@@ -278,15 +281,13 @@ def _channel(source: _Source, channel: int, sr: int, limits: Limits) -> Audio | 
 def _audio(
     source: _Source, mono: Iterable[NDArray[np.float32]], sr: int, warnings: tuple[Notice, ...]
 ) -> Audio:
-    resampler = Resampler(source.sample_rate, sr)
-    # Filled part by part: a list of parts would be all of it once more.
-    samples = np.empty(source.n_frames * sr // source.sample_rate + _SLACK, np.float32)
-    length = 0
-    for part in resampler.resampled(mono):
-        samples[length : length + part.size] = part
-        length += part.size
+    if source.n_blocks == 1:
+        (block,) = mono
+        samples = resample(block, source.sample_rate, sr)
+    else:
+        samples = _resampled_in_blocks(source, mono, sr)
     return Audio(
-        samples=samples[:length],
+        samples=samples,
         sr=sr,
         duration_s=source.n_frames / source.sample_rate,
         sample_rate=source.sample_rate,
@@ -294,3 +295,16 @@ def _audio(
         encoding=source.encoding,
         warnings=source.warnings + warnings,
     )
+
+
+def _resampled_in_blocks(
+    source: _Source, mono: Iterable[NDArray[np.float32]], sr: int
+) -> NDArray[np.float32]:
+    resampler = Resampler(source.sample_rate, sr)
+    # Filled part by part: a list of parts would be all of it once more.
+    samples = np.empty(source.n_frames * sr // source.sample_rate + _SLACK, np.float32)
+    length = 0
+    for part in resampler.resampled(mono):
+        samples[length : length + part.size] = part
+        length += part.size
+    return samples[:length]

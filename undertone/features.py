@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from undertone.frames import centred
+from undertone.frames import centred, n_centred, sounding
 from undertone.preprocess import Samples, preprocess
 from undertone.spec import Chroma, Feature, LogMel, Mfcc, Pitch, Rms, Spec, Stft, Zcr
 
@@ -27,6 +27,11 @@ _AMIN = 1e-10
 
 _ZERO = 1e-10
 """What `librosa.zero_crossings` takes for zero."""
+
+_NEVER = np.float32(-np.inf)
+
+_DELTA_WIDTH = 9
+"""Frames that a slope is taken over, the default of `librosa.feature.delta`."""
 
 _UNVOICED, _VOICED = 0.3, 0.7
 """The correlation of a frame with itself a period later, where it is no voice at all, and a clear one."""
@@ -65,7 +70,31 @@ def extract_all(windows: Iterable[Samples], spec: Spec) -> NDArray[np.float32]:
 
 
 def features(samples: Samples, spec: Spec) -> Matrix:
-    """Sound that is already preprocessed to ``float32[1 + n // hop_length, spec.width]``."""
+    """Sound that is already preprocessed to ``float32[1 + n // hop_length, spec.width]``.
+
+    Much of a short clip is padding. Frames of nothing but zeros are all alike: a few next to the sound are
+    computed, and stand for the others.
+    """
+    n_fft, hop_length = spec.stft.n_fft, spec.stft.hop_length
+    n_frames = n_centred(samples.size, n_fft, hop_length)
+    sound = sounding(samples, n_fft, hop_length)
+    reach = max(_reach(feature) for feature in spec.features)
+    first, last = max(0, sound.start - reach), min(n_frames, sound.stop + reach)
+    if last - first == n_frames:
+        return _columns(samples, spec)
+    stop = (last - 1) * hop_length + n_fft % 2 if last < n_frames else samples.size
+    found = _columns(samples[first * hop_length : stop], spec)
+    whole = np.empty((n_frames, found.shape[1]), np.float32)
+    whole[:first], whole[first:last], whole[last:] = found[0], found, found[-1]
+    return whole
+
+
+def _reach(feature: Feature) -> int:
+    """How many frames of silence beside the sound differ from those that are further away, and one more."""
+    return _DELTA_WIDTH if isinstance(feature, Mfcc) and feature.deltas else 1
+
+
+def _columns(samples: Samples, spec: Spec) -> Matrix:
     shared = spectrum(samples, spec.sr, spec.stft)
     columns = [_feature(shared, feature) for feature in spec.features]
     return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
@@ -118,7 +147,10 @@ def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
         return coefficients
     from librosa.feature import delta
 
-    slopes = [delta(coefficients, order=order, axis=0) for order in range(1, feature.deltas + 1)]
+    slopes = [
+        delta(coefficients, width=_DELTA_WIDTH, order=order, axis=0)
+        for order in range(1, feature.deltas + 1)
+    ]
     return np.concatenate([coefficients, *slopes], axis=1)
 
 
@@ -133,13 +165,7 @@ def chroma(shared: Spectrum, feature: Chroma) -> Matrix:
 
 def rms(shared: Spectrum) -> Matrix:
     """``float32[frames, 1]``, by Parseval's theorem from the windowed spectrum."""
-    n_fft = shared.stft.n_fft
-    # Every bin but the first and (for an even n_fft) the last stands for its mirror image too.
-    weights = np.full(shared.power.shape[1], 2, dtype=np.float32)
-    weights[0] = 1
-    if n_fft % 2 == 0:
-        weights[-1] = 1
-    loudness: Matrix = np.sqrt(shared.power @ weights[:, None]) / np.float32(n_fft)
+    loudness: Matrix = np.sqrt(_energy(shared) / np.float32(shared.stft.n_fft))[:, np.newaxis]
     return loudness
 
 
@@ -164,21 +190,18 @@ def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
     the power spectrum that is there already holds it (Boersma 1993, Accurate short-term analysis of the
     fundamental frequency). Nothing is smoothed over time: what follows can see more than one frame.
     """
-    shortest, longest = int(shared.sr / feature.fmax), feature.longest_lag(shared.sr)
-    lags = np.arange(shortest - 1, longest + 2)
-    # A rumble or an offset below all voices takes part in the energy, and not in what repeats itself.
-    audible = shared.power.copy()
-    audible[:, : int(np.ceil(0.7 * feature.fmin * shared.stft.n_fft / shared.sr))] = 0
-    correlation = scipy.fft.irfft(audible, n=shared.stft.n_fft, axis=1)
-    energy = np.maximum(rms(shared) ** 2 * shared.stft.n_fft, np.float32(_AMIN))
-    periodic = correlation[:, lags] / energy / _window_correlation(shared.stft)[lags]
-    cost = np.float32(feature.octave_cost) * np.log2(lags / lags[0]).astype(np.float32)
+    bank, lags, cost = _period_bank(shared.sr, shared.stft, feature)
+    energy = np.maximum(_energy(shared), np.float32(_AMIN))
+    periodic = shared.power @ bank
+    periodic /= energy[:, np.newaxis]
     middle = periodic[:, 1:-1]
     # What falls all the way is alike to itself a moment later, and has no period.
-    is_peak = (middle >= periodic[:, :-2]) & (middle > periodic[:, 2:])
-    best = 1 + np.argmax(np.where(is_peak, middle - cost[1:-1], -np.inf), axis=1)
+    is_peak = middle >= periodic[:, :-2]
+    is_peak &= middle > periodic[:, 2:]
+    best = 1 + np.argmax(np.where(is_peak, middle - cost, _NEVER), axis=1)
     lag = _top(periodic, best)
-    strength = np.where(is_peak.any(axis=1), periodic[np.arange(len(best)), best], 0)
+    each = np.arange(len(best))
+    strength = np.where(is_peak[each, best - 1], periodic[each, best], 0)
     octaves = np.log2(shared.sr / (lags[0] + lag) / np.sqrt(feature.fmin * feature.fmax))
     voicing = np.clip((strength - _UNVOICED) / (_VOICED - _UNVOICED), 0, 1)
     mean = (voicing @ octaves) / max(float(voicing.sum()), 1e-3)
@@ -186,6 +209,12 @@ def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
         [voicing, voicing * octaves, voicing * (octaves - mean)], axis=1
     ).astype(np.float32)
     return columns
+
+
+def _energy(shared: Spectrum) -> NDArray[np.float32]:
+    """The sum of the squares of each windowed frame, ``float32[frames]``."""
+    energy: NDArray[np.float32] = shared.power @ _both_sides(shared.stft.n_fft)
+    return energy
 
 
 def _top(curves: Matrix, at: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -219,11 +248,40 @@ def _window(stft: Stft) -> Samples:
 
 
 @cache
-def _window_correlation(stft: Stft) -> Samples:
-    """The autocorrelation of the window, ``float32[n_fft]``, 1 at no lag."""
-    power = np.square(np.abs(np.fft.rfft(_window(stft))))
-    correlation = np.fft.irfft(power, n=stft.n_fft)
-    return _constant(correlation / correlation[0])
+def _both_sides(n_fft: int) -> NDArray[np.float32]:
+    """What each bin of a power spectrum adds to the energy of its frame, ``float32[1 + n_fft / 2]``."""
+    # Every bin but the first and (for an even n_fft) the last stands for its mirror image too.
+    weights = np.full(1 + n_fft // 2, 2 / n_fft)
+    weights[0] = 1 / n_fft
+    if n_fft % 2 == 0:
+        weights[-1] = 1 / n_fft
+    return _constant(weights)
+
+
+@cache
+def _period_bank(
+    sr: int, stft: Stft, feature: Pitch
+) -> tuple[Matrix, NDArray[np.intp], NDArray[np.float32]]:
+    """What makes of a power spectrum its autocorrelation over that of the window, and at which lags.
+
+    The inverse transform, of the few lags that a voice may have: as one product of matrices it costs less
+    than a transform of all of them.
+
+    Returns:
+        ``float32[1 + n_fft / 2, lags]``; the lags, from one less than the shortest period to one more than
+        the longest; and what each period, ``float32[lags - 2]``, costs.
+    """
+    lags = np.arange(int(sr / feature.fmax) - 1, feature.longest_lag(sr) + 2)
+    turn = 2 * np.pi * np.outer(np.arange(1 + stft.n_fft // 2), lags) / stft.n_fft
+    bank = _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
+    # A rumble or an offset below all voices takes part in the energy, and not in what repeats itself.
+    bank[: int(np.ceil(0.7 * feature.fmin * stft.n_fft / sr))] = 0
+    window = np.square(np.abs(np.fft.rfft(_window(stft)))) @ (
+        _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
+    )
+    energy = float(np.square(_window(stft)).sum())
+    cost = feature.octave_cost * np.log2(lags / lags[0])
+    return _constant(bank / (window / energy)), lags, _constant(cost[1:-1])
 
 
 @cache

@@ -22,6 +22,26 @@ def framed(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.fl
     return view
 
 
+def n_centred(n_samples: int, length: int, hop: int) -> int:
+    """How many frames `centred` makes of ``n_samples``."""
+    return 1 + (n_samples + 2 * (length // 2) - length) // hop
+
+
+def sounding(samples: NDArray[np.float32], length: int, hop: int) -> range:
+    """Those of the frames that `centred` makes which lie between the first and the last with sound in it.
+
+    All of them where there is nothing but zeros.
+    """
+    is_sound, half = samples != 0, length // 2
+    if not is_sound.any():
+        return range(n_centred(samples.size, length, hop))
+    begin, end = int(is_sound.argmax()), samples.size - int(is_sound[::-1].argmax())
+    # Frame i holds the samples from i * hop - half on.
+    first = (begin + half - length) // hop + 1
+    last = (end + half - 1) // hop
+    return range(max(0, first), min(n_centred(samples.size, length, hop), last + 1))
+
+
 def centred(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
     """Frames around every ``hop``-th sample, with zeros beyond the ends: ``float32[1 + n // hop, length]``.
 

@@ -14,6 +14,21 @@ from numpy.typing import NDArray
 QUALITY: Final = "HQ"
 
 
+def resample(samples: NDArray[np.float32], sample_rate: int, sr: int) -> NDArray[np.float32]:
+    """Mono sound that is all there, ``float32[n]``: what a `Resampler` gives, at four fifths of its price.
+
+    Args:
+        samples: at the first rate; given back where the second is the same.
+        sample_rate: what comes in, in Hz.
+        sr: what goes out, in Hz.
+    """
+    samples = np.ascontiguousarray(samples)
+    if sample_rate == sr:
+        return samples
+    resampled: NDArray[np.float32] = soxr.resample(samples, sample_rate, sr, QUALITY)
+    return resampled
+
+
 class Resampler:
     """Mono sound at one rate to another, block by block. Not for use by several threads at once."""
 

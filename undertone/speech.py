@@ -182,7 +182,7 @@ def _loud_frames(
     n_fft, hop = _even(FRAME_S * sr), round(HOP_S * sr)
     if samples.size < n_fft:
         samples = np.pad(samples, (0, n_fft - samples.size))
-    frames = framed(samples, n_fft, hop) * _taper(n_fft)
+    frames = framed(samples, n_fft, hop)
     chosen = _not_faint(frames, sr)
     power = _band_power(frames if chosen is None else frames[chosen], sr)
     energy = power.sum(axis=1)
@@ -200,7 +200,7 @@ def _not_faint(frames: NDArray[np.float32], sr: int) -> NDArray[np.intp] | None:
     """Which frames may be loud; None where that is not worth knowing.
 
     Half of a clip is often silence around the words, and the transform is most of the work. What a frame
-    has in the band is at most what it has altogether (Parseval), and what counts as loudest is at
+    has in the band is at most what it has altogether, untapered (Parseval), and what counts as loudest is at
     least that of a few frames. So what is left out is never loud, and never among the loudest.
     """
     if len(frames) < 4 * _FEW:
@@ -215,7 +215,7 @@ def _not_faint(frames: NDArray[np.float32], sr: int) -> NDArray[np.intp] | None:
 def _band_power(frames: NDArray[np.float32], sr: int) -> NDArray[np.float32]:
     """The power spectra of frames up to the end of the band, without rumble: ``float32[n, bins]``."""
     n_fft = frames.shape[1]
-    spectrum = scipy.fft.rfft(frames, axis=1)[:, : _n_bins(sr, n_fft)]
+    spectrum = scipy.fft.rfft(frames * _taper(n_fft), axis=1)[:, : _n_bins(sr, n_fft)]
     power: NDArray[np.float32] = np.square(spectrum.real)
     power += np.square(spectrum.imag)
     power[:, : math.ceil(RUMBLE_HZ * n_fft / sr)] = 0
