@@ -76,13 +76,14 @@ class Gate:
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, received, answered = self._settings, 0, False
         complete, at_work = False, False
+        now = asyncio.get_running_loop().time
 
         async def timed_receive() -> Message:
             nonlocal received, complete, at_work
             if complete:
                 return await receive()  # which waits for the client to go away
             if whole.deadline == math.inf:  # a model may have had to be loaded first
-                whole.deadline = anyio.current_time() + settings.upload_timeout_s
+                whole.deadline = now() + settings.upload_timeout_s
             message = await receive()
             n_bytes = len(message.get("body", b""))
             received += n_bytes
@@ -91,14 +92,13 @@ class Gate:
                 raise self._too_large(received)
             if self._room < 0:
                 raise self._overloaded()
-            now = anyio.current_time()
             if message["type"] == "http.request" and not message.get("more_body"):
-                complete, whole.deadline = True, now + settings.deadline_s
+                complete, whole.deadline = True, now() + settings.deadline_s
                 await self._go_to_work()
                 at_work = True
             else:
                 patience = whole.deadline + n_bytes / SLOWEST
-                whole.deadline = min(patience, now + settings.upload_timeout_s)
+                whole.deadline = min(patience, now() + settings.upload_timeout_s)
             return message
 
         async def noting_send(message: Message) -> None:

@@ -86,6 +86,9 @@ class Models:
             ModelNotFound: there is none of that name; the error lists those there are.
             ModelUnavailable: it fails its check, or has failed it before.
         """
+        name = choose(name or self.default, self._found)
+        if (job := self._loading.get(name)) and job.done() and not job.exception():
+            return job.result()
         name = self.manifest(name).name
         try:
             return await asyncio.shield(asyncio.wrap_future(self._start(name, self._load_late)))

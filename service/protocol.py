@@ -1,12 +1,14 @@
 """The connection itself: one that does not say what it wants is closed, before there is a request."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
+
+_INTERIM: Final = b"HTTP/1.1 1"
 
 LAST_S: Final = 0.5
 """How long an idle connection is listened to at the end of the process."""
@@ -22,7 +24,7 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _OnePacket(transport, self.loop)))
         self._wait(HEADER_S)
 
     def on_headers_complete(self) -> None:
@@ -59,3 +61,38 @@ class PunctualProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _OnePacket:
+    """A transport that sends the head of an answer with the first of its body.
+
+    uvicorn writes one after the other. A packet more costs the service a system call and its client
+    another round, together as much as writing the answer down.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``; the head of an answer waits for what follows, for no longer than a turn."""
+        if not self._head and data.startswith(b"HTTP/1.1 ") and not data.startswith(_INTERIM):
+            self._head = data
+            self._loop.call_soon(self._send)
+            return
+        self._head += data
+        self._send()
+
+    def close(self) -> None:
+        """Close the connection, once all was sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        data, self._head = self._head, b""
+        if data:
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
@@ -227,12 +228,30 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
 
 
 async def _body(receive: Receive) -> bytearray:
-    body = bytearray()
+    parts, first, n_bytes = _parts(receive), list[bytes](), 0
+    async for part in parts:
+        first.append(part)
+        n_bytes += len(part)
+        if n_bytes > SHORT:
+            break
+    # Put together once: what grows is copied again and again. More would be twice in memory meanwhile.
+    body = bytearray().join(first)
+    first.clear()
+    async for part in parts:
+        body += part
+    return body
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    """A body as it comes in.
+
+    Raises:
+        ClientGone: it does not end.
+    """
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone("The connection was closed during the upload.")
-        body += message.get("body", b"")
+        yield message.get("body", b"")
         more = message.get("more_body", False)
-    return body

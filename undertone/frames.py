@@ -1,5 +1,7 @@
 """Overlapping frames of a sound, without a copy: what `librosa.util.frame` does, at a tenth of its price."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,18 @@ def framed(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.fl
     )
     view.flags.writeable = False  # frames share their samples
     return view
+
+
+def energies(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
+    """The sum of the squares in each of the frames that `framed` makes, ``float32[frames]``.
+
+    Frames share most of their samples: each is squared once.
+    """
+    block = math.gcd(length, hop)
+    blocks = np.ascontiguousarray(samples)[: samples.size - samples.size % block].reshape(-1, block)
+    squares = np.einsum("ij,ij->i", blocks, blocks)
+    sums: NDArray[np.float32] = framed(squares, length // block, hop // block).sum(axis=1)
+    return sums
 
 
 def n_centred(n_samples: int, length: int, hop: int) -> int:
@@ -47,7 +61,12 @@ def centred(samples: NDArray[np.float32], length: int, hop: int) -> NDArray[np.f
 
     That many for an even ``length``; an odd one ends half a sample sooner.
     """
+    return framed(surrounded(samples, length), length, hop)
+
+
+def surrounded(samples: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """``samples`` with zeros for half a frame beyond each end, as `centred` cuts them."""
     half = length // 2
     padded = np.zeros(samples.size + 2 * half, np.float32)
     padded[half : half + samples.size] = samples
-    return framed(padded, length, hop)
+    return padded

@@ -6,7 +6,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.frames import centred
+from undertone.frames import energies, surrounded
 from undertone.spec import Denoise, Level, Limit, Spec, Step, Trim
 
 Samples = NDArray[np.float32]
@@ -22,12 +22,12 @@ def trim(samples: Samples, step: Trim) -> Samples:
     Returns:
         A view, ``float32[m]`` with ``m <= n``; all of it where no frame stands out (digital silence).
     """
-    frames = centred(samples, step.frame_length, step.hop_length)
-    power = np.einsum("ij,ij->i", frames, frames)
+    length, hop = step.frame_length, step.hop_length
+    power = energies(surrounded(samples, length), length, hop)
     loud = np.flatnonzero(power > power.max() * 10 ** (-step.top_db / 10))
     if loud.size == 0:
         return samples
-    return samples[loud[0] * step.hop_length : (loud[-1] + 1) * step.hop_length]
+    return samples[loud[0] * hop : (loud[-1] + 1) * hop]
 
 
 def level(samples: Samples, step: Level) -> Samples:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from undertone.audio import SILENCE
 from undertone.errors import NoSpeech
-from undertone.frames import framed
+from undertone.frames import energies, framed
 from undertone.wav import Notice
 
 FRAME_S: Final = 0.032
@@ -183,7 +183,7 @@ def _loud_frames(
     if samples.size < n_fft:
         samples = np.pad(samples, (0, n_fft - samples.size))
     frames = framed(samples, n_fft, hop)
-    chosen = _not_faint(frames, sr)
+    chosen = _not_faint(frames, n_fft * energies(samples, n_fft, hop), sr)
     power = _band_power(frames if chosen is None else frames[chosen], sr)
     energy = power.sum(axis=1)
     loud = energy > _loudest(energy) * _FAINT
@@ -196,16 +196,17 @@ def _loud_frames(
     return power[loud], among_all
 
 
-def _not_faint(frames: NDArray[np.float32], sr: int) -> NDArray[np.intp] | None:
+def _not_faint(
+    frames: NDArray[np.float32], most: NDArray[np.float32], sr: int
+) -> NDArray[np.intp] | None:
     """Which frames may be loud; None where that is not worth knowing.
 
     Half of a clip is often silence around the words, and the transform is most of the work. What a frame
-    has in the band is at most what it has altogether, untapered (Parseval), and what counts as loudest is at
-    least that of a few frames. So what is left out is never loud, and never among the loudest.
+    has in the band is at most what it has altogether, untapered (Parseval): ``most``. What counts as
+    loudest is at least that of a few frames. So what is left out is never loud, and never among the loudest.
     """
     if len(frames) < 4 * _FEW:
         return None
-    most = frames.shape[1] * np.einsum("ij,ij->i", frames, frames)
     few = np.argpartition(most, -_FEW)[-_FEW:]
     least = _loudest(_band_power(frames[few], sr).sum(axis=1)) * _FAINT
     chosen = np.flatnonzero(most >= least)

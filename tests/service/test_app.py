@@ -8,6 +8,7 @@ import sys
 
 import httpx
 import pytest
+from opentelemetry import trace
 
 from service.app import create_app
 from service.logs import JsonFormatter
@@ -41,6 +42,28 @@ def test_answers_carry_safe_headers(client):
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert "microphone=(self)" in headers["permissions-policy"]
+
+
+class Traces(trace.TracerProvider):
+    """What an operator's OpenTelemetry would be told."""
+
+    def __init__(self):
+        self.asked_by = []
+
+    def get_tracer(self, name, *_, **__):
+        self.asked_by.append(name)
+        return trace.NoOpTracer()
+
+
+@pytest.mark.parametrize("variables", [{}, {"OTEL_SERVICE_NAME": "undertone"}])
+def test_traces_are_for_operators_who_have_set_them_up(models, monkeypatch, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    traces = Traces()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: traces)
+    with running(create_app(Settings(), models)) as url:
+        assert httpx.get(f"{url}/healthz").status_code == 200
+    assert bool(traces.asked_by) == bool(variables)
 
 
 THEIRS = "https://their.example"

@@ -1,13 +1,17 @@
 """Connections that do not come to the point, before there is a request that `service.limits` sees."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from service.app import create_app
+from service.protocol import PunctualProtocol
 from service.settings import Settings
 from tests.support.servers import running
 from tests.support.sounds import hum_wav
@@ -71,6 +75,56 @@ def test_after_an_answer_the_next_header_has_its_own_time(url):
             assert answer.startswith(b"HTTP/1.1 200")
         connection.sendall(HEADER)
         assert connection.recv(1) == b""
+
+
+class Packets(asyncio.Transport):
+    """What would be sent, write by write."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def write(self, data):
+        self.sent.append(bytes(data))
+
+    def is_closing(self):
+        return False
+
+    def close(self):
+        """There is nothing to close."""
+
+
+def test_an_answer_comes_in_one_packet(models):
+    async def packets() -> list[bytes]:
+        config = uvicorn.Config(create_app(Settings(), models), lifespan="off", access_log=False)
+        config.load()
+        transport = Packets()
+        protocol = PunctualProtocol(config, ServerState(), {})
+        protocol.connection_made(transport)
+        protocol.data_received(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+        await asyncio.gather(*protocol.tasks)
+        protocol.connection_lost(None)
+        return transport.sent
+
+    (packet,) = asyncio.run(packets())
+    assert packet.startswith(b"HTTP/1.1 200 OK")
+    assert packet.endswith(b'{"status":"ok"}')
+
+
+def test_a_head_without_a_body_is_not_held_back(url):
+    with connected(url) as (connection,):
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 ")
+
+
+def test_who_asks_first_is_told_to_go_on(url):
+    body = hum_wav()
+    head = HEADER + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with connected(url) as (connection,):
+        connection.sendall(head)
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url):
