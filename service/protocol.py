@@ -32,6 +32,13 @@ class PunctualProtocol(HttpToolsProtocol):
         self._stop()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Hand on a piece of a body; uvicorn copies it twice, unless it finds it in its place already."""
+        if body and not (self.cycle.body or self.cycle.response_complete):
+            self.cycle.body = body  # type: ignore[assignment]  # all that is done to it, bytes do too
+            body = b""
+        super().on_body(body)
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next header; what is still sent of the last body does not count."""
         super().on_response_complete()

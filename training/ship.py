@@ -202,7 +202,7 @@ def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
 
 def write_evidence(target: Path, recipe: Recipe, evidence: Crossval) -> None:
     """Predictions, the recipe as it was, and each run's summary."""
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     predictions.write(target / crossval.PREDICTIONS, evidence.test)
     predictions.write(target / crossval.VALIDATION, evidence.validation)
     (target / crossval.RECIPE).write_text(resolved(recipe) + "\n")

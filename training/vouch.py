@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from rich.console import Console
 
 from training import corpora, crossval, predictions, ship, trial
@@ -34,9 +35,9 @@ def vouch(
     on: Sequence[str] = (),
     console: Console | None = None,
 ) -> Bundle:
-    """Give ``models/<recipe.model>`` what was measured since: by other protocols, under worse conditions.
+    """Give ``models/<recipe.model>`` what was measured since: with more seeds, by other protocols, in noise.
 
-    Predictions, manifest and card get the new figures; network and temperature stay as they are.
+    Predictions, manifest and card get the new figures; network, temperature and threshold stay as they are.
 
     Args:
         recipe: of the model.
@@ -48,7 +49,8 @@ def vouch(
         console: where the bars go.
 
     Raises:
-        RunError: the model is of another recipe, or learnt from one of ``on``, or there is nothing new.
+        RunError: the model is of another recipe, or learnt from one of ``on``, or there is nothing new,
+            or the runs with more seeds are not those of the model and some more.
         UndertoneError: recordings or the bundle are missing.
     """
     bundle = open_bundle(models / recipe.model)
@@ -57,9 +59,9 @@ def vouch(
     new = {
         kind: evidence
         for kind, evidence in ship.finished(recipe, clips, out).items()
-        if evidence.protocol.name not in bundle.manifest.metrics
+        if _is_news(bundle, recipe, clips, kind, evidence)
     }
-    unseen = _shipped(bundle, recipe, clips, "unseen")
+    unseen = new.get("unseen") or _shipped(bundle, recipe, clips, "unseen")
     conditions = ship.require_conditions(out / recipe.name, unseen)
     # Before anything is changed, since a bundle with a file too many does not load.
     heard = _elsewhere(bundle, data, on, console or Console(stderr=True))
@@ -96,6 +98,27 @@ def vouch(
         seed=seed,
     )
     return seal(bundle.path, manifest)
+
+
+def _is_news(
+    bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind, evidence: Crossval
+) -> bool:
+    """Whether a protocol was not measured of the model, or with fewer seeds."""
+    if evidence.protocol.name not in bundle.manifest.metrics:
+        return True
+    shipped = _shipped(bundle, recipe, clips, kind)
+    if set(evidence.metrics.seeds) <= set(shipped.metrics.seeds):
+        return False
+    for seed in shipped.metrics.seeds:
+        before, after = (each.test.of_seed(seed) for each in (shipped, evidence))
+        if before.file != after.file or not np.allclose(
+            before.probabilities, after.probabilities, atol=1e-6
+        ):
+            raise RunError(
+                f"{evidence.folder} holds other runs with seed {seed} than {bundle.path} does; "
+                f"`undertone-train restore {recipe.name}` into an empty folder lays those out"
+            )
+    return True
 
 
 def _elsewhere(

@@ -229,6 +229,42 @@ def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_seed_that_was_run_later_joins_the_figures(trained, tmp_path):
+    root, _ = trained
+    shutil.copytree(root / "models", tmp_path / "models")
+    path = tmp_path / "models" / "undertone-ravdess"
+    shutil.copytree(root / "runs", tmp_path / "runs")
+    where = ["--data", root / "data", "--out", tmp_path / "runs", *settings()]
+    undertone_train("crossval", "ravdess-conv-blstm", *where, "--seed", "1")
+    before = open_bundle(path)
+    command = ["vouch", "ravdess-conv-blstm", *where, "--models", tmp_path / "models"]
+    undertone_train(*command)
+
+    after = open_bundle(path)
+    old, new = (each.manifest.metrics["ravdess/emobox-6fold"] for each in (before, after))
+    assert (old.seeds, new.seeds) == ((0,), (0, 1))
+    assert new.uar_per_seed[:1] == (new.uar,) == old.uar_per_seed
+    assert new.fold_uar_sd is not None
+    assert predictions.read(path / "crossval" / "predictions.csv").seeds == (0, 1)
+    assert len(json.loads((path / "crossval" / "runs.json").read_text())) == 2 * 6
+    assert (
+        after.manifest.files["saved_model/saved_model.pb"]
+        == (before.manifest.files["saved_model/saved_model.pb"])
+    )
+    assert after.manifest.calibration == before.manifest.calibration
+    assert "| SD over seeds of one fold's UAR |" in (path / "README.md").read_text()
+    assert "nothing finished there" in undertone_train(*command, check=False).stderr
+
+    # Not what the model came of, though the recipe is the same.
+    shutil.copytree(root / "models", tmp_path / "models", dirs_exist_ok=True)
+    seeds = [tmp_path / "runs/ravdess-conv-blstm/unseen" / f"fold-3-seed-{n}" for n in (0, 1)]
+    shutil.copyfile(seeds[1] / "test.csv", seeds[0] / "test.csv")
+    rewritten = (seeds[0] / "test.csv").read_text().replace(",3,1,", ",3,0,")
+    (seeds[0] / "test.csv").write_text(rewritten)
+    assert "other runs with seed 0" in undertone_train(*command, check=False).stderr
+
+
+@pytest.mark.slow
 def test_the_runs_behind_a_model_are_laid_out_again_and_make_the_same_model(trained, tmp_path):
     root, printed = trained
     where = ["--out", tmp_path / "runs", *settings()]

@@ -184,10 +184,12 @@ def vouch(
 ) -> None:
     """Put beside the model of RECIPE what was measured of it since `fit`; the network stays as it is.
 
-    Its manifest and card get the figures of protocols, conditions and corpora that they did not have.
+    Its manifest and card get the figures of seeds, protocols, conditions and corpora that they did not have.
 
     Examples:
         undertone-train crossval ravdess-conv-blstm --protocol random
+
+        undertone-train crossval ravdess-conv-blstm --seed 0 --seed 1
 
         undertone-train vouch ravdess-conv-blstm
 
