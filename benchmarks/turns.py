@@ -41,7 +41,7 @@ SMALL_TASKS: Final = 100
 TICK_S: Final = 0.005
 
 WAYS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
-    "on the loop, a piece a turn": Crew.do_in_turn,
+    "on the loop, a clip a turn": Crew.do_in_turn,
     f"in {ASIDE} threads": Crew.do_aside,
 }
 
@@ -84,8 +84,7 @@ async def measure(
     async def client() -> None:
         for number in left:
             await asyncio.gather(*(nothing() for _ in range(SMALL_TASKS)))
-            audio = await way(crew, decode, clips[number % len(clips)], spec.sr)
-            await way(crew, begin, audio.samples, spec)
+            await way(crew, begin, clips[number % len(clips)], spec)
 
     watching = asyncio.create_task(watch())
     wall, cpu = time.perf_counter(), time.process_time()
@@ -101,8 +100,9 @@ async def measure(
     }
 
 
-def begin(samples: Any, spec: Spec) -> Any:
-    """Windows and features."""
+def begin(clip: bytes, spec: Spec) -> Any:
+    """Sound, windows and features."""
+    samples = decode(clip, spec.sr).samples
     plan = make_plan(samples, spec, segments=False)
     return prepare(samples, next(plan.batches), spec)
 

@@ -109,8 +109,7 @@ class Serving:
         if info.duration_s > min(SHORT_S, spec.windows.clip_s) or segments:
             async with self._alone_if(info.duration_s > LONG_S):
                 return await self.in_thread(_decode_and_begin, file, spec, limits, segments)
-        audio, decode_ms = await self.in_turn(_decode, file, spec, limits)
-        return await self.in_turn(_begin, audio, spec, segments, decode_ms)
+        return await self.in_turn(_decode_and_begin, file, spec, limits, segments)
 
     async def _channel(
         self, audio: Audio | UnusableAudio, classifier: Classifier, segments: bool

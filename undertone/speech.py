@@ -270,10 +270,8 @@ def _pitch(
     n_lags = 2 * (power.shape[1] - 1)
     rate = sr * n_lags / n_fft
     shortest, longest = int(rate / PITCH_HZ[1]), math.ceil(rate / PITCH_HZ[0])
-    lags = slice(shortest - 1, longest + 2)
-    around = scipy.fft.irfft(power, n_lags, axis=1)
-    around = around[:, lags] / (around[:, :1] + np.float32(_TINY))
-    around /= _window_repeats(n_fft, n_lags)[lags]
+    repeats = power @ _period_bank(n_fft, n_lags, shortest - 1, longest + 1)
+    around = repeats[:, 1:] / (repeats[:, :1] + np.float32(_TINY))
     before, here, after = around[:, :-2], around[:, 1:-1], around[:, 2:]
     peaks = np.where((here >= before) & (here >= after), here, np.float32(-1))
     best = peaks.max(axis=1, keepdims=True)
@@ -302,12 +300,19 @@ def _taper(n_fft: int) -> NDArray[np.float32]:
 
 
 @cache
-def _window_repeats(n_fft: int, n_lags: int) -> NDArray[np.float32]:
-    """The circular autocorrelation of the window at ``n_lags`` lags all around, 1 at lag 0."""
-    spectrum = np.abs(scipy.fft.rfft(_taper(n_fft), n_fft)[: n_lags // 2 + 1]) ** 2
-    repeats = scipy.fft.irfft(spectrum, n_lags)
-    scaled: NDArray[np.float32] = (repeats / repeats[0]).astype(np.float32)
-    return scaled
+def _period_bank(n_fft: int, n_lags: int, first: int, last: int) -> NDArray[np.float32]:
+    """What makes of a power spectrum its autocorrelation, circular over ``n_lags``: ``float32[bins, lags]``.
+
+    At lag 0, then from ``first`` to ``last`` over that of the window: of a transform of all lags most
+    would be thrown away.
+    """
+    lags = np.array([0, *range(first, last + 1)])
+    n_bins = n_lags // 2 + 1
+    bank = 2 / n_lags * np.cos(2 * np.pi * np.outer(np.arange(n_bins), lags) / n_lags)
+    bank[[0, -1]] /= 2  # all others stand for their mirror images, too
+    window = np.abs(scipy.fft.rfft(_taper(n_fft), n_fft)[:n_bins]) ** 2 @ bank
+    bank[:, 1:] /= window[1:] / window[0]
+    return bank.astype(np.float32)
 
 
 @cache
