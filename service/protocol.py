@@ -8,8 +8,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
 
-_INTERIM: Final = b"HTTP/1.1 1"
-
 LAST_S: Final = 0.5
 """How long an idle connection is listened to at the end of the process."""
 
@@ -33,10 +31,12 @@ class PunctualProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a piece of a body; uvicorn copies it twice, unless it finds it in its place already."""
-        if body and not (self.cycle.body or self.cycle.response_complete):
-            self.cycle.body = body  # type: ignore[assignment]  # all that is done to it, bytes do too
+        """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""
+        if not (self.cycle.body or self.cycle.response_complete):
+            self.cycle.body = body  # type: ignore[assignment]  # it is handed on as bytes
             body = b""
+        elif body and isinstance(self.cycle.body, bytes):
+            self.cycle.body = bytearray(self.cycle.body)  # to which more is added at no great price
         super().on_body(body)
 
     def on_response_complete(self) -> None:
@@ -84,7 +84,7 @@ class _OnePacket:
 
     def write(self, data: bytes) -> None:
         """Send ``data``; the head of an answer waits for what follows, for no longer than a turn."""
-        if not self._head and data.startswith(b"HTTP/1.1 ") and not data.startswith(_INTERIM):
+        if not self._head and data.startswith(b"HTTP/1.1 "):
             self._head = data
             self._loop.call_soon(self._send)
             return
@@ -98,7 +98,7 @@ class _OnePacket:
 
     def _send(self) -> None:
         data, self._head = self._head, b""
-        if data:
+        if data and not self._transport.is_closing():
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

@@ -33,6 +33,9 @@ _PLAIN_HEAD: Final = re.compile(
 SHORT: Final = 1024 * 1024
 """Bytes of an upload that may be looked at on the event loop."""
 
+FEW: Final = 16
+"""Pieces of an upload that are kept apart; a clip of a few seconds comes in two or three."""
+
 LONGEST_BOUNDARY: Final = 70
 """Characters, as RFC 2046 has it."""
 
@@ -232,9 +235,10 @@ async def _body(receive: Receive) -> bytearray:
     async for part in parts:
         first.append(part)
         n_bytes += len(part)
-        if n_bytes > SHORT:
+        if n_bytes > SHORT or len(first) == FEW:
             break
-    # Put together once: what grows is copied again and again. More would be twice in memory meanwhile.
+    # Put together once: what grows is copied again and again. More would be twice in memory meanwhile,
+    # and many small pieces take more of it than what is in them.
     body = bytearray().join(first)
     first.clear()
     async for part in parts:

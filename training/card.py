@@ -9,7 +9,7 @@ from training.crossval import Crossval
 from training.protocols import Kind
 from training.recipe import Recipe
 from training.report import draw
-from undertone.bundle import CARD, Bundle, Metrics
+from undertone.bundle import CARD, Bundle, Calibration, Metrics
 
 _CARD: Final = Template("""\
 # $name $version
@@ -136,7 +136,7 @@ def write_card(
         epochs=epochs,
         seed=seed,
         temperature=f"{calibration.temperature:.3f}",
-        fitted_on=calibration.fitted_on,
+        fitted_on=_fitted_on(calibration, metrics),
         validation_before=f"{calibration.ece_before:.3f}",
         validation_after=f"{calibration.ece_after:.3f}",
         revision=manifest.revision,
@@ -212,6 +212,14 @@ def _levelled(recipe: Recipe) -> str:
         " Silence at both ends is cut, and loudness is levelled, so that neither says anything to "
         "the model."
     )
+
+
+def _fitted_on(calibration: Calibration, metrics: Metrics) -> str:
+    """Whose validation clips the temperature came of."""
+    if not calibration.seeds or calibration.seeds == metrics.seeds:
+        return calibration.fitted_on
+    seeds = ", ".join(map(str, calibration.seeds))
+    return f"{calibration.fitted_on} (those of seed {seeds}; the others were run later)"
 
 
 def _seed_rows(metrics: Metrics) -> str:

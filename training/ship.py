@@ -197,6 +197,7 @@ def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
         ece_before=metrics.ece(validation.truth, softmax(logits)),
         ece_after=metrics.ece(validation.truth, softmax(logits, temperature)),
         fitted_on=f"validation logits, pooled over folds and seeds{HEARD if heard else ''}",
+        seeds=validation.seeds,
     )
 
 

@@ -50,7 +50,7 @@ def vouch(
 
     Raises:
         RunError: the model is of another recipe, or learnt from one of ``on``, or there is nothing new,
-            or the runs with more seeds are not those of the model and some more.
+            or the runs with more seeds are not those of the model and others after them.
         UndertoneError: recordings or the bundle are missing.
     """
     bundle = open_bundle(models / recipe.model)
@@ -81,8 +81,16 @@ def vouch(
         **{each.protocol.name: each.metrics for each in new.values()},
         **{table.protocol[0]: figures for table, figures in heard},
     }
+    calibration = bundle.manifest.calibration
+    if "unseen" in new and not calibration.seeds:
+        # More validation clips lie there now than the temperature was fitted on.
+        fitted = _shipped(bundle, recipe, clips, "unseen").metrics.seeds
+        calibration = calibration.model_copy(update={"seeds": fitted})
     manifest = bundle.manifest.model_copy(
-        update={"metrics": {**bundle.manifest.metrics, **metrics}}
+        update={
+            "metrics": {**bundle.manifest.metrics, **metrics},
+            "calibration": calibration,
+        }
     )
     vouched = Bundle(bundle.path, manifest)
     runs = json.loads((bundle.path / EVIDENCE["unseen"] / ship.RUNS).read_text())
@@ -107,16 +115,27 @@ def _is_news(
     if evidence.protocol.name not in bundle.manifest.metrics:
         return True
     shipped = _shipped(bundle, recipe, clips, kind)
-    if set(evidence.metrics.seeds) <= set(shipped.metrics.seeds):
+    more, has = evidence.metrics.seeds, shipped.metrics.seeds
+    if set(more) <= set(has):
         return False
-    for seed in shipped.metrics.seeds:
+    if missing := set(has) - set(more):
+        raise RunError(
+            f"{evidence.folder} lacks the runs with seed {', '.join(map(str, sorted(missing)))}, of "
+            f"which {bundle.path} tells; `undertone-train restore {recipe.name}` lays them out"
+        )
+    if more[0] != has[0]:
+        raise RunError(
+            f"{bundle.path} tells of seed {has[0]} first, and seed {more[0]} would come before it; "
+            "`undertone-train fit` makes the model anew"
+        )
+    for seed in has:
         before, after = (each.test.of_seed(seed) for each in (shipped, evidence))
         if before.file != after.file or not np.allclose(
             before.probabilities, after.probabilities, atol=1e-6
         ):
             raise RunError(
-                f"{evidence.folder} holds other runs with seed {seed} than {bundle.path} does; "
-                f"`undertone-train restore {recipe.name}` into an empty folder lays those out"
+                f"{evidence.folder} holds other runs with seed {seed} than those of {bundle.path}; "
+                f"`undertone-train restore {recipe.name}` into another folder lays those out"
             )
     return True
 

@@ -54,6 +54,8 @@ class Calibration(_Frozen):
     ece_before: Share
     ece_after: Share
     fitted_on: str
+    seeds: tuple[int, ...] = ()
+    """Of the runs whose validation clips those are; empty where they are all that lie beside the model."""
 
 
 class Metrics(_Frozen):

@@ -90,7 +90,10 @@ def features(samples: Samples, spec: Spec) -> Matrix:
 
 
 def _reach(feature: Feature) -> int:
-    """How many frames of silence beside the sound differ from those that are further away, and one more."""
+    """How many frames of silence beside the sound to compute, so that the last is like all further away.
+
+    librosa fits the first and the last slopes to as many frames as it takes a slope over.
+    """
     return _DELTA_WIDTH if isinstance(feature, Mfcc) and feature.deltas else 1
 
 
@@ -280,6 +283,7 @@ def _period_bank(
         _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
     )
     energy = float(np.square(_window(stft)).sum())
+    lags.setflags(write=False)
     cost = feature.octave_cost * np.log2(lags / lags[0])
     return _constant(bank / (window / energy)), lags, _constant(cost[1:-1])
 

@@ -296,7 +296,7 @@ def _n_bins(sr: int, n_fft: int) -> int:
 
 @cache
 def _taper(n_fft: int) -> NDArray[np.float32]:
-    return np.hanning(n_fft + 1)[:-1].astype(np.float32)
+    return _constant(np.hanning(n_fft + 1)[:-1])
 
 
 @cache
@@ -312,7 +312,7 @@ def _period_bank(n_fft: int, n_lags: int, first: int, last: int) -> NDArray[np.f
     bank[[0, -1]] /= 2  # all others stand for their mirror images, too
     window = np.abs(scipy.fft.rfft(_taper(n_fft), n_fft)[:n_bins]) ** 2 @ bank
     bank[:, 1:] /= window[1:] / window[0]
-    return bank.astype(np.float32)
+    return _constant(bank)
 
 
 @cache
@@ -323,5 +323,11 @@ def _band_means(sr: int, n_fft: int) -> NDArray[np.float32]:
     edges = 700 * np.expm1(mel)
     frequency = np.fft.rfftfreq(n_fft, 1 / sr)[: _n_bins(sr, n_fft), None]
     inside = (frequency >= edges[:-1]) & (frequency < edges[1:])
-    means: NDArray[np.float32] = (inside / inside.sum(axis=0)).astype(np.float32)
-    return means
+    return _constant(inside / inside.sum(axis=0))
+
+
+def _constant(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A float32 copy that nobody can change, as calls share it."""
+    constant = array.astype(np.float32)
+    constant.setflags(write=False)
+    return constant

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import subprocess
 import sys
 
@@ -57,6 +58,8 @@ class Traces(trace.TracerProvider):
 
 @pytest.mark.parametrize("variables", [{}, {"OTEL_SERVICE_NAME": "undertone"}])
 def test_traces_are_for_operators_who_have_set_them_up(models, monkeypatch, variables):
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     traces = Traces()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import Iterator
 
@@ -113,8 +114,23 @@ def test_an_answer_comes_in_one_packet(models):
 
 def test_a_head_without_a_body_is_not_held_back(url):
     with connected(url) as (connection,):
-        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n")
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 ")
+        connection.sendall(b"HEAD /predict HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 405")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_in_many_small_pieces_is_heard(url):
+    body = hum_wav()
+    head = HEADER + b"Transfer-Encoding: chunked\r\n\r\n"
+    pieces = [body[:3_000], *(body[at : at + 7] for at in range(3_000, len(body), 7))]
+    with connected(url) as (connection,):
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        connection.sendall(head + chunks + b"0\r\n\r\n")
+        head, _, found = connection.recv(65_536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    whole = httpx.post(f"{url}/predict", content=body, headers={"Content-Type": "audio/wav"})
+    assert json.loads(found)["probabilities"] == whole.json()["probabilities"]
 
 
 def test_who_asks_first_is_told_to_go_on(url):
