@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -204,6 +205,9 @@ def test_the_figures_are_the_manifests():
     shown = ("telephone", "white noise, 20 dB", "room", "10 % of peaks")
     values = (
         metrics.uar,
+        statistics.mean(metrics.uar_per_seed),
+        metrics.uar_sd,
+        metrics.fold_uar_sd,
         metrics.accuracy,
         metrics.macro_f1,
         metrics.ece,
@@ -213,7 +217,7 @@ def test_the_figures_are_the_manifests():
         manifest.metrics["tess/all"].uar,
         *(loss["uar"] for loss in report["losses"] if loss["condition"].startswith(shown)),
     )
-    assert len(values) == 9 + len(shown)
+    assert len(values) == 12 + len(shown)
     for value in values:
         assert f"{value:.3f}" in readme
 
