@@ -193,12 +193,6 @@ class Serving:
         self._crew.close()
 
 
-def _decode(data: Data, spec: Spec, limits: Limits) -> tuple[Audio, float]:
-    """The sound, and how many milliseconds it took to read it."""
-    started = time.perf_counter()
-    return decode(data, spec.sr, limits), 1e3 * (time.perf_counter() - started)
-
-
 def _begin(audio: Audio, spec: Spec, segments: bool, decode_ms: float = 0.0) -> _Heard:
     """What a clip needs before the network: all of it for most, the first batch of a long one."""
     started = time.perf_counter()
@@ -208,5 +202,6 @@ def _begin(audio: Audio, spec: Spec, segments: bool, decode_ms: float = 0.0) -> 
 
 
 def _decode_and_begin(data: Data, spec: Spec, limits: Limits, segments: bool) -> _Heard:
-    audio, decode_ms = _decode(data, spec, limits)
-    return _begin(audio, spec, segments, decode_ms)
+    started = time.perf_counter()
+    audio = decode(data, spec.sr, limits)
+    return _begin(audio, spec, segments, 1e3 * (time.perf_counter() - started))

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from undertone.constant import constant
 from undertone.frames import centred, n_centred, sounding
 from undertone.preprocess import Samples, preprocess
 from undertone.spec import Chroma, Feature, LogMel, Mfcc, Pitch, Rms, Spec, Stft, Zcr
@@ -247,7 +248,7 @@ def _window(stft: Stft) -> Samples:
     taper = mean - (1 - mean) * np.cos(turn)
     before = (stft.n_fft - stft.win_length) // 2
     after = stft.n_fft - stft.win_length - before
-    return _constant(np.pad(taper, (before, after)))
+    return constant(np.pad(taper, (before, after)))
 
 
 @cache
@@ -258,7 +259,7 @@ def _both_sides(n_fft: int) -> NDArray[np.float32]:
     weights[0] = 1 / n_fft
     if n_fft % 2 == 0:
         weights[-1] = 1 / n_fft
-    return _constant(weights)
+    return constant(weights)
 
 
 @cache
@@ -277,15 +278,13 @@ def _period_bank(
     lags = np.arange(int(sr / feature.fmax) - 1, feature.longest_lag(sr) + 2)
     turn = 2 * np.pi * np.outer(np.arange(1 + stft.n_fft // 2), lags) / stft.n_fft
     bank = _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
+    window = _window(stft)
+    bank *= np.square(window).sum() / (np.square(np.abs(np.fft.rfft(window))) @ bank)
     # A rumble or an offset below all voices takes part in the energy, and not in what repeats itself.
     bank[: int(np.ceil(0.7 * feature.fmin * stft.n_fft / sr))] = 0
-    window = np.square(np.abs(np.fft.rfft(_window(stft)))) @ (
-        _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
-    )
-    energy = float(np.square(_window(stft)).sum())
     lags.setflags(write=False)
     cost = feature.octave_cost * np.log2(lags / lags[0])
-    return _constant(bank / (window / energy)), lags, _constant(cost[1:-1])
+    return constant(bank), lags, constant(cost[1:-1])
 
 
 @cache
@@ -296,7 +295,7 @@ def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None)
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     rising = (frequency - left) / (centre - left)
     falling = (right - frequency) / (right - centre)
-    return _constant(np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left))
+    return constant(np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left))
 
 
 def _mel_edges(sr: int, n_mels: int, fmin: float, fmax: float | None) -> NDArray[np.float64]:
@@ -321,11 +320,4 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
     from librosa.filters import chroma as chroma_filters
 
-    return _constant(chroma_filters(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)
-
-
-def _constant(array: NDArray[np.floating]) -> NDArray[np.float32]:
-    """A float32 copy that nobody can change: it is shared between calls and threads."""
-    constant = np.ascontiguousarray(array, dtype=np.float32)
-    constant.setflags(write=False)
-    return constant
+    return constant(chroma_filters(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)

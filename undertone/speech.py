@@ -30,6 +30,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from undertone.audio import SILENCE
+from undertone.constant import constant
 from undertone.errors import NoSpeech
 from undertone.frames import energies, framed
 from undertone.wav import Notice
@@ -296,7 +297,7 @@ def _n_bins(sr: int, n_fft: int) -> int:
 
 @cache
 def _taper(n_fft: int) -> NDArray[np.float32]:
-    return _constant(np.hanning(n_fft + 1)[:-1])
+    return constant(np.hanning(n_fft + 1)[:-1])
 
 
 @cache
@@ -312,7 +313,7 @@ def _period_bank(n_fft: int, n_lags: int, first: int, last: int) -> NDArray[np.f
     bank[[0, -1]] /= 2  # all others stand for their mirror images, too
     window = np.abs(scipy.fft.rfft(_taper(n_fft), n_fft)[:n_bins]) ** 2 @ bank
     bank[:, 1:] /= window[1:] / window[0]
-    return _constant(bank)
+    return constant(bank)
 
 
 @cache
@@ -323,11 +324,4 @@ def _band_means(sr: int, n_fft: int) -> NDArray[np.float32]:
     edges = 700 * np.expm1(mel)
     frequency = np.fft.rfftfreq(n_fft, 1 / sr)[: _n_bins(sr, n_fft), None]
     inside = (frequency >= edges[:-1]) & (frequency < edges[1:])
-    return _constant(inside / inside.sum(axis=0))
-
-
-def _constant(array: NDArray[np.floating]) -> NDArray[np.float32]:
-    """A float32 copy that nobody can change, as calls share it."""
-    constant = array.astype(np.float32)
-    constant.setflags(write=False)
-    return constant
+    return constant(inside / inside.sum(axis=0))
