@@ -194,25 +194,44 @@ def pitch(shared: Spectrum, feature: Pitch) -> Matrix:
     the power spectrum that is there already holds it (Boersma 1993, Accurate short-term analysis of the
     fundamental frequency). Nothing is smoothed over time: what follows can see more than one frame.
     """
-    bank, lags, cost = _period_bank(shared.sr, shared.stft, feature)
+    periods = _periods(shared.sr, shared.stft, feature)
     energy = np.maximum(_energy(shared), np.float32(_AMIN))
-    periodic = shared.power @ bank
+    periodic = _repeats(shared.power, periods)
     periodic /= energy[:, np.newaxis]
     middle = periodic[:, 1:-1]
     # What falls all the way is alike to itself a moment later, and has no period.
     is_peak = middle >= periodic[:, :-2]
     is_peak &= middle > periodic[:, 2:]
-    best = 1 + np.argmax(np.where(is_peak, middle - cost, _NEVER), axis=1)
+    best = 1 + np.argmax(np.where(is_peak, middle - periods.cost, _NEVER), axis=1)
     lag = _top(periodic, best)
     each = np.arange(len(best))
     strength = np.where(is_peak[each, best - 1], periodic[each, best], 0)
-    octaves = np.log2(shared.sr / (lags[0] + lag) / np.sqrt(feature.fmin * feature.fmax))
+    octaves = np.log2(shared.sr / (periods.lags[0] + lag) / np.sqrt(feature.fmin * feature.fmax))
     voicing = np.clip((strength - _UNVOICED) / (_VOICED - _UNVOICED), 0, 1)
     mean = (voicing @ octaves) / max(float(voicing.sum()), 1e-3)
     columns: Matrix = np.stack(
         [voicing, voicing * octaves, voicing * (octaves - mean)], axis=1
     ).astype(np.float32)
     return columns
+
+
+def _repeats(power: Matrix, periods: "_Periods") -> Matrix:
+    """The autocorrelation of each frame over that of the window, ``float32[frames, lags]``."""
+    if periods.odd is None:
+        return power @ periods.even
+    # Up the spectrum, the cosine of an even lag is its own mirror image; that of an odd one, with the sign
+    # changed. So the two halves are laid on each other, and half of the products are enough.
+    half = power.shape[1] // 2
+    low, high = power[:, :half].copy(), np.ascontiguousarray(power[:, : -half - 1 : -1])
+    low[:, : periods.n_rumble] = 0
+    repeats = np.empty((len(power), len(periods.lags)), np.float32)
+    odd = int(periods.lags[0]) % 2
+    repeats[:, 1 - odd :: 2] = (low - high) @ periods.odd
+    low += high
+    if half < power.shape[1] - half:
+        low = np.concatenate([low, power[:, half : half + 1]], axis=1)
+    repeats[:, odd::2] = low @ periods.even
+    return repeats
 
 
 def _energy(shared: Spectrum) -> NDArray[np.float32]:
@@ -262,29 +281,42 @@ def _both_sides(n_fft: int) -> NDArray[np.float32]:
     return constant(weights)
 
 
-@cache
-def _period_bank(
-    sr: int, stft: Stft, feature: Pitch
-) -> tuple[Matrix, NDArray[np.intp], NDArray[np.float32]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Periods:
     """What makes of a power spectrum its autocorrelation over that of the window, and at which lags.
 
-    The inverse transform, of the few lags that a voice may have: as one product of matrices it costs less
+    The inverse transform, of the few lags that a voice may have: as a product of matrices it costs less
     than a transform of all of them.
-
-    Returns:
-        ``float32[1 + n_fft / 2, lags]``; the lags, from one less than the shortest period to one more than
-        the longest; and what each period, ``float32[lags - 2]``, costs.
     """
+
+    lags: NDArray[np.intp]
+    """From one less than the shortest period to one more than the longest."""
+    cost: NDArray[np.float32]
+    """What each period costs, ``float32[lags - 2]``."""
+    n_rumble: int
+    """Bins below all voices. What is there takes part in the energy, and not in what repeats itself."""
+    even: Matrix
+    """For the even lags, ``float32[bins / 2, lags / 2]``; for all lags and bins if there is no ``odd``."""
+    odd: Matrix | None
+    """For the odd lags; None where ``n_fft`` is odd: such a spectrum has no middle to fold it at."""
+
+
+@cache
+def _periods(sr: int, stft: Stft, feature: Pitch) -> _Periods:
     lags = np.arange(int(sr / feature.fmax) - 1, feature.longest_lag(sr) + 2)
-    turn = 2 * np.pi * np.outer(np.arange(1 + stft.n_fft // 2), lags) / stft.n_fft
+    n_bins = 1 + stft.n_fft // 2
+    turn = 2 * np.pi * np.outer(np.arange(n_bins), lags) / stft.n_fft
     bank = _both_sides(stft.n_fft)[:, np.newaxis] * np.cos(turn)
     window = _window(stft)
     bank *= np.square(window).sum() / (np.square(np.abs(np.fft.rfft(window))) @ bank)
-    # A rumble or an offset below all voices takes part in the energy, and not in what repeats itself.
-    bank[: int(np.ceil(0.7 * feature.fmin * stft.n_fft / sr))] = 0
+    n_rumble = int(np.ceil(0.7 * feature.fmin * stft.n_fft / sr))
     lags.setflags(write=False)
-    cost = feature.octave_cost * np.log2(lags / lags[0])
-    return constant(bank), lags, constant(cost[1:-1])
+    cost = constant((feature.octave_cost * np.log2(lags / lags[0]))[1:-1])
+    if stft.n_fft % 2:
+        bank[:n_rumble] = 0
+        return _Periods(lags, cost, n_rumble, constant(bank), None)
+    even, odd = bank[: -(-n_bins // 2), lags % 2 == 0], bank[: n_bins // 2, lags % 2 == 1]
+    return _Periods(lags, cost, n_rumble, constant(even), constant(odd))
 
 
 @cache
