@@ -5,53 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.evidence import EMOTIONS, evidence
 from training import passages, recipe
-from training.clip import Clip
 from training.crossval import Crossval
 from training.evaluate import evaluate
-from training.predictions import Predictions
-from training.protocols import protocol
 
-EMOTIONS = ("happy", "sad")
 PLAIN = recipe.load("ravdess-conv-blstm")
-CLIPS = tuple(
-    Clip(None, f"{actor:02d}-{emotion}", "ravdess", f"ravdess/{actor:02d}", emotion, "")
-    for actor in range(1, 25)
-    for emotion in EMOTIONS
-)
-
-
-def predictions(measured, side, right, seed=0):
-    """One row a clip and a fold; ``right`` says of a speaker's number whether sadness is heard, too."""
-    rows = [
-        (fold, clip)
-        for fold in measured.folds
-        for clip in getattr(measured.split(fold, seed), side)
-    ]
-    n = len(rows)
-    numbers = [int(clip.speaker[-2:]) for _, clip in rows]
-    truth = np.array([EMOTIONS.index(clip.emotion) for _, clip in rows])
-    heard = np.where([right(number) for number in numbers], truth, 0)
-    return Predictions(
-        emotions=EMOTIONS,
-        protocol=(measured.name,) * n,
-        fold=tuple(fold for fold, _ in rows),
-        seed=np.full(n, seed),
-        revision=("r",) * n,
-        file=tuple(clip.name for _, clip in rows),
-        speaker=tuple(clip.speaker for _, clip in rows),
-        truth=truth,
-        temperature=np.ones(n),
-        probabilities=np.where(np.arange(2) == heard[:, None], 0.9, 0.1),
-    )
-
-
-def evidence(right, kind="unseen"):
-    measured = protocol(kind, ["ravdess"], CLIPS)
-    test = predictions(measured, "test", right)
-    validation = predictions(measured, "validation", right)
-    metrics = evaluate(test, protocol=measured.description, command="undertone-train", file="p.csv")
-    return Crossval(None, EMOTIONS, measured, metrics, test, validation)
 
 
 def test_those_who_chose_the_settings_are_told_apart():
