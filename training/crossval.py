@@ -29,6 +29,9 @@ METRICS: Final = "metrics.json"
 RECIPE: Final = "recipe.json"
 FEATURES: Final = "features"
 
+BUNDLE: Final = "bundle"
+"""The folder of a run in which its network lies, exported."""
+
 EVIDENCE: Final[dict[Kind, str]] = {
     "unseen": "crossval",
     "unseen-5": "crossval-5",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import keras
 
+from training.crossval import BUNDLE
 from training.errors import RunError
 from training.member import MODEL
-from training.run import BUNDLE
 from training.task import Format
 from undertone.bundle import SAVED_MODEL
 

@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-from training import crossval, predictions, robustness, ship
-from training.crossval import EVIDENCE, TEST, VALIDATION, run_folder
+from training import crossval, predictions, robustness
+from training.crossval import BUNDLE, EVIDENCE, TEST, VALIDATION, run_folder
 from training.errors import RunError
+from training.evidence import RUNS
 from training.recipe import Recipe
-from training.run import BUNDLE
 from training.task import is_recipe, mark_finished
 from undertone.bundle import Bundle, open_bundle
 
@@ -40,7 +40,7 @@ def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
             TEST: predictions.read(evidence / crossval.PREDICTIONS),
             VALIDATION: predictions.read(evidence / crossval.VALIDATION),
         }
-        for summary in json.loads((evidence / ship.RUNS).read_text()):
+        for summary in json.loads((evidence / RUNS).read_text()):
             fold, seed = str(summary["fold"]), int(summary["seed"])
             folder = run_folder(out / recipe.name / kind, fold, seed)
             if folder.exists():

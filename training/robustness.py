@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from rich.progress import track
 from training import metrics, predictions
 from training.clip import Clip
 from training.conditions import CONDITIONS, N_BABBLE, PLAIN, Scene
-from training.crossval import run_folder
+from training.crossval import BUNDLE, run_folder
 from training.dataset import truth
 from training.errors import RunError
 from training.predictions import Predictions, concatenate
@@ -172,7 +173,7 @@ def _trials(
     for fold in measured.folds:
         folder = run_folder(runs, fold, seed)
         facts = summary(folder)
-        bundle = folder / "bundle"
+        bundle = folder / BUNDLE
         if not bundle.is_dir():
             raise RunError(f"{folder}: its network is not there; train it again to try it")
         split = measured.split(fold, seed)
@@ -190,7 +191,7 @@ def _trials(
 
 
 def _try_out(trial: _Trial) -> Predictions:
-    model = load(trial.bundle, threads=1)
+    model = _model(trial.bundle)
     rows = np.stack([_answer(model, clip, trial) for clip in trial.clips])
     n = len(trial.clips)
     return Predictions(
@@ -205,6 +206,12 @@ def _try_out(trial: _Trial) -> Predictions:
         temperature=np.full(n, model.manifest.calibration.temperature),
         probabilities=rows,
     )
+
+
+@lru_cache(maxsize=1)
+def _model(bundle: Path) -> Classifier:
+    """That of one trial and, in this process, of the next, which is most often of the same fold."""
+    return load(bundle, threads=1)
 
 
 def _answer(model: Classifier, clip: Clip, trial: _Trial) -> NDArray[np.float64]:

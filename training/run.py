@@ -1,7 +1,6 @@
 """One run: its members to one bundle, and that bundle's predictions of everybody who was held out."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import keras
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from training import history, member, metrics, predictions
 from training.calibrate import HEARD, fit_temperature, softmax
-from training.crossval import TEST, VALIDATION, command, described
+from training.crossval import BUNDLE, TEST, VALIDATION, command, described
 from training.dataset import Dataset, evaluation_set
 from training.evaluate import evaluate
 from training.export import write_bundle
@@ -20,8 +19,6 @@ from training.report import write_report
 from training.task import Member, Progress, Report, Run, code_of, finish, protocol_of, summary
 from undertone.bundle import Calibration
 from undertone.saved_model import SavedModelEngine
-
-BUNDLE: Final = "bundle"
 
 
 def assemble(run: Run, report: Report = lambda _: None) -> None:

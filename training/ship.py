@@ -1,42 +1,40 @@
 """The model that is shipped: trained on everybody, vouched for by the cross-validation of its recipe."""
 
-import json
 import shutil
-import statistics
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
 from rich.console import Console
 
-from training import abstain, crossval, metrics, predictions, robustness
+from training import abstain, crossval, metrics
 from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
-from training.clip import Clip
 from training.compile import compile_network
-from training.conditions import CONDITIONS, PLAIN
-from training.crossval import EVIDENCE, Crossval, run_folder, train_member
+from training.crossval import BUNDLE, EVIDENCE, run_folder, train_member
 from training.errors import RunError
+from training.evidence import (
+    chosen_epochs,
+    copy_conditions,
+    finished,
+    require_conditions,
+    summaries,
+    write_evidence,
+)
 from training.export import write_bundle
 from training.extraction import extract_all
 from training.member import MODEL
 from training.network import average
 from training.pool import default_jobs, do_all
 from training.predictions import Predictions
-from training.protocols import KINDS, Kind, protocol
 from training.provenance import revision
-from training.recipe import Recipe, resolved
-from training.run import BUNDLE
-from training.task import Run, all_clips, code_of, is_finished_in, read_clips, summary
+from training.recipe import Recipe
+from training.task import Run, all_clips, code_of, read_clips
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
 
 LOG: Final = "experiments.csv"
 """The log of what was tried, beside a model whose recipe came of it."""
-
-RUNS: Final = "runs.json"
-"""The summary of each run, beside the predictions."""
 
 
 def ship(
@@ -123,66 +121,6 @@ def ship(
         return compile_network(seal(bundle.path, bundle.manifest))
 
 
-def require_conditions(runs: Path, unseen: Crossval) -> Path | None:
-    """Where it was measured what the folds of ``unseen`` lose under worse conditions; None if it was not.
-
-    Raises:
-        RunError: it was measured of other networks, or not all of it.
-    """
-    folder = runs / robustness.FOLDER
-    if not (folder / robustness.REPORT).is_file():
-        return None
-    report = json.loads((folder / robustness.REPORT).read_text())
-    again = f"`undertone-train robustness {runs.name}` measures it anew, or remove the folder"
-    measured = [loss["condition"] for loss in report["losses"]]
-    if set(measured) != set(CONDITIONS):
-        raise RunError(f"{folder} holds {len(measured)} of {len(CONDITIONS)} conditions: {again}")
-    plain = predictions.read(folder / f"{list(CONDITIONS).index(PLAIN):02}.csv")
-    tested = unseen.test.of_seed(report.get("seed", -1))
-    if plain.file != tested.file or not np.allclose(
-        plain.probabilities, tested.probabilities, atol=1e-3
-    ):
-        raise RunError(f"{folder} is of other networks than the cross-validation: {again}")
-    return folder
-
-
-def copy_conditions(folder: Path | None, bundle: Bundle) -> bool:
-    """Put what `require_conditions` found beside a model; say whether that is news there."""
-    target = bundle.path / robustness.FOLDER
-    if folder is None:
-        return False
-    here, there = (each / robustness.REPORT for each in (folder, target))
-    if there.is_file() and here.read_bytes() == there.read_bytes():
-        return False
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder, target)
-    return True
-
-
-def chosen_epochs(runs: Sequence[Mapping[str, Any]], seed: int) -> int:
-    """The median of the epochs that validation chose for the members of a seed's runs."""
-    chosen = [
-        int(member["best_epoch"])
-        for run in runs
-        if run["seed"] == seed
-        for member in run["members"]
-    ]
-    return round(statistics.median(chosen))
-
-
-def summaries(evidence: Crossval) -> list[dict[str, Any]]:
-    """What each run wrote of itself, but for the recipe, which they share."""
-    return [
-        {
-            key: value
-            for key, value in summary(run_folder(evidence.folder, fold, seed)).items()
-            if key != "recipe"
-        }
-        for seed in evidence.metrics.seeds
-        for fold in evidence.protocol.folds
-    ]
-
-
 def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
     """The temperature for pooled validation predictions, and what it does to their ECE."""
     logits = np.log(
@@ -199,37 +137,3 @@ def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
         fitted_on=f"validation logits, pooled over folds and seeds{HEARD if heard else ''}",
         seeds=validation.seeds,
     )
-
-
-def write_evidence(target: Path, recipe: Recipe, evidence: Crossval) -> None:
-    """Predictions, the recipe as it was, and each run's summary."""
-    target.mkdir(exist_ok=True)
-    predictions.write(target / crossval.PREDICTIONS, evidence.test)
-    predictions.write(target / crossval.VALIDATION, evidence.validation)
-    (target / crossval.RECIPE).write_text(resolved(recipe) + "\n")
-    (target / RUNS).write_text(json.dumps(summaries(evidence), indent=2) + "\n")
-
-
-def finished(recipe: Recipe, clips: Sequence[Clip], out: Path) -> dict[Kind, Crossval]:
-    """What was measured of this very recipe, under each protocol for which all folds of a seed were run.
-
-    Raises:
-        RunError: a run is of another recipe.
-    """
-    found: dict[Kind, Crossval] = {}
-    for kind in KINDS:
-        folder = out / recipe.name / kind
-        if not folder.is_dir():
-            continue
-        measured = protocol(kind, recipe.corpora, clips)
-        present = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
-        seeds = [
-            seed
-            for seed in sorted(present)
-            if all(
-                is_finished_in(run_folder(folder, fold, seed), recipe) for fold in measured.folds
-            )
-        ]
-        if seeds:
-            found[kind] = crossval.collect(recipe, measured, kind, folder, measured.folds, seeds)
-    return found

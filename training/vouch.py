@@ -8,11 +8,19 @@ from typing import Final
 import numpy as np
 from rich.console import Console
 
-from training import corpora, crossval, predictions, ship, trial
+from training import corpora, crossval, predictions, trial
 from training.card import write_card
 from training.clip import Clip
 from training.crossval import EVIDENCE, Crossval
 from training.errors import RunError
+from training.evidence import (
+    RUNS,
+    chosen_epochs,
+    copy_conditions,
+    finished,
+    require_conditions,
+    write_evidence,
+)
 from training.predictions import Predictions
 from training.protocols import Kind, protocol
 from training.recipe import Recipe
@@ -58,14 +66,14 @@ def vouch(
     clips = read_clips(recipe, data)
     new = {
         kind: evidence
-        for kind, evidence in ship.finished(recipe, clips, out).items()
+        for kind, evidence in finished(recipe, clips, out).items()
         if _is_news(bundle, recipe, clips, kind, evidence)
     }
     unseen = new.get("unseen") or _shipped(bundle, recipe, clips, "unseen")
-    conditions = ship.require_conditions(out / recipe.name, unseen)
+    conditions = require_conditions(out / recipe.name, unseen)
     # Before anything is changed, since a bundle with a file too many does not load.
     heard = _elsewhere(bundle, data, on, console or Console(stderr=True))
-    tried = ship.copy_conditions(conditions, bundle)
+    tried = copy_conditions(conditions, bundle)
     if not new and not tried and not heard:
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
@@ -73,7 +81,7 @@ def vouch(
             "`undertone-train vouch --on CORPUS` on one that it never heard"
         )
     for kind, evidence in new.items():
-        ship.write_evidence(bundle.path / EVIDENCE[kind], recipe, evidence)
+        write_evidence(bundle.path / EVIDENCE[kind], recipe, evidence)
     for table, figures in heard:
         (bundle.path / figures.predictions).parent.mkdir(exist_ok=True)
         predictions.write(bundle.path / figures.predictions, table)
@@ -93,7 +101,7 @@ def vouch(
         }
     )
     vouched = Bundle(bundle.path, manifest)
-    runs = json.loads((bundle.path / EVIDENCE["unseen"] / ship.RUNS).read_text())
+    runs = json.loads((bundle.path / EVIDENCE["unseen"] / RUNS).read_text())
     write_card(
         vouched,
         recipe,
@@ -102,7 +110,7 @@ def vouch(
             for kind, folder in EVIDENCE.items()
             if (bundle.path / folder).is_dir()
         },
-        epochs=ship.chosen_epochs(runs, seed),
+        epochs=chosen_epochs(runs, seed),
         seed=seed,
     )
     return seal(bundle.path, manifest)

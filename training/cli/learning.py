@@ -195,9 +195,6 @@ def vouch(
 
         undertone-train vouch ravdess-conv-blstm --on tess
     """
-    from undertone.saved_model import import_tensorflow
-
-    import_tensorflow()  # before Keras does: quietly
     from training import recipe as recipes
     from training import vouch as vouching
 
@@ -231,9 +228,6 @@ def restore(
 
         undertone-train fit ravdess-lstm
     """
-    from undertone.saved_model import import_tensorflow
-
-    import_tensorflow()  # before Keras does: quietly
     from training import recipe as recipes
     from training import restore as restoring
 
