@@ -24,7 +24,7 @@ serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 
 test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered $(PYTEST)
 
 check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages

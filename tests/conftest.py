@@ -11,6 +11,12 @@ from tests.support.bundles import build_bundle
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder with RAVDESS and TESS, named by ``UNDERTONE_DATA``."""
