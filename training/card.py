@@ -38,8 +38,6 @@ computed from `$predictions`, one row a clip, and a test computes them again. $c
 ![Confusion matrix](confusion_matrix.png)
 ![Reliability diagram](reliability.png)
 
-| fold | UAR of its test speakers |
-|---|---|
 $folds
 
 $apart$five$voices$unsure$own$conditions$elsewhere## How it was made
@@ -131,7 +129,7 @@ def write_card(
         seed_rows=_seed_rows(metrics),
         command=metrics.command,
         predictions=metrics.predictions,
-        folds="\n".join(f"| {fold} | {value:.3f} |" for fold, value in metrics.fold_uar.items()),
+        folds=passages.folds(evidence),
         recipe=manifest.recipe,
         epochs=epochs,
         seed=seed,

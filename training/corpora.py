@@ -26,6 +26,9 @@ from training.errors import CorpusError
 from training.own import read_own
 from undertone import emotions
 
+SAME_PEOPLE: Final = (frozenset({"ravdess", "ravdess-song"}),)
+"""Corpora whose speakers are each other's."""
+
 
 def read_ravdess(root: Path) -> tuple[Clip, ...]:
     """RAVDESS speech (1440 clips where it is complete), by name.

@@ -29,6 +29,9 @@ METRICS: Final = "metrics.json"
 RECIPE: Final = "recipe.json"
 FEATURES: Final = "features"
 
+TRAINED_ANEW: Final = "after validation, trained once more with the validation clips"
+"""What a protocol says of a recipe whose networks are."""
+
 BUNDLE: Final = "bundle"
 """The folder of a run in which its network lies, exported."""
 
@@ -156,7 +159,7 @@ def described(recipe: Recipe, chosen: Protocol) -> str:
             f"; each network learnt from {teachers} that were trained before it on the same clips"
         )
     if recipe.retrain:
-        text += "; after validation, trained once more with the validation clips"
+        text += f"; {TRAINED_ANEW}"
     return text
 
 

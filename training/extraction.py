@@ -1,16 +1,18 @@
 """Features of clips, extracted once and kept: a second run, another fold, another seed reads them.
 
-They lie in a folder named after everything they depend on but the clip: the spec and the augmentation
-of sound. What chance does to a clip follows from its name, so every run hears the same variants of it.
+They lie in a folder named after everything they depend on but the clip: the spec, the augmentation of
+sound, and the code of both. What chance does to a clip follows from its name, so every run hears the
+same variants of it.
 """
 
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +21,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from training import augment, bands, conditions, voices
 from training.augment import variants
 from training.clip import Clip
 from training.errors import CorpusError
 from training.recipe import Recipe
-from undertone import audio
+from undertone import audio, features, frames, preprocess, wav
 from undertone.features import extract
 
 _CHUNK: Final = 16
+
+_MODULES: Final = (audio, wav, preprocess, frames, features, augment, bands, conditions, voices)
 
 
 def extracted(clip: Clip, recipe: Recipe, folder: Path) -> NDArray[np.float32]:
@@ -93,6 +98,7 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     what: list[Any] = [
         recipe.spec.model_dump(mode="json"),
         [settings.variants, settings.speed, settings.noise_snr_db],
+        _code(),
     ]
     if any(way := (settings.babble, settings.room, settings.clipping, settings.telephone)):
         what.append(way)
@@ -106,6 +112,13 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
     name = clip.name.replace("/", "-")[-100:]
     return folder / key / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
+
+
+@cache
+def _code() -> str:
+    """A name for the code that makes features: another one makes others, if only a little."""
+    sources = [Path(inspect.getfile(module)).read_bytes() for module in _MODULES]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
 def _only_trains(clip: Clip, recipe: Recipe) -> bool:

@@ -28,6 +28,7 @@ _FEW_VOICES: Final = 8
 """Speakers of whom nothing is said one by one."""
 
 _HEARD: Final = {
+    "variants": "stood in noise",
     "babble": "stood in babble",
     "room": "came from such rooms",
     "clipping": "were clipped",
@@ -58,6 +59,8 @@ validation clips reached, carries the warning `low_confidence`; the label is sti
 _APART: Final = Template("""\
 The settings of the recipe were chosen on the validation speakers of folds $screened
 ([what was tried](experiments.csv)), who are tested in folds $chosen_on. $elsewhere
+How many networks are averaged, whether they are trained anew and how wide they are, where no row has it, was
+settled by what they cost, without a trial.
 
 """)
 
@@ -104,6 +107,21 @@ The model that is shipped, on $protocol:
 Best heard: $best; least: $worst. `$command` measures it. $warning
 
 """)
+
+
+def folds(evidence: Crossval) -> str:
+    """What it reaches in each fold, and how far seeds differ there, where there are several."""
+    first, *more = evidence.metrics.seeds
+    rows = [["fold", f"UAR of its test speakers, seed {first}"], ["---", "---"]]
+    if more:
+        rows = [[*rows[0], "mean and SD over seeds"], [*rows[1], "---"]]
+    for fold, uar in evidence.metrics.fold_uar.items():
+        row = [fold, f"{uar:.3f}"]
+        if more:
+            table = evidence.test.of_fold(fold)
+            row.append(mean_and_sd([uar_of(table.of_seed(seed)) for seed in (first, *more)]))
+        rows.append(row)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def own(recipe: Recipe, evidence: Crossval | None) -> str:
@@ -231,7 +249,11 @@ def conditions(recipe: Recipe, folder: Path) -> str:
     found = json.loads(report.read_text())
     columns = ("uar", "cost", "accuracy", "ece")
     settings = recipe.augmentation
-    heard = [words for name, words in _HEARD.items() if getattr(settings, name)]
+    # The first copy of a clip stands in no noise, and where all noise is babble, none is of another kind.
+    without = {"variants"} if settings.variants < 2 or settings.babble == 1 else set()
+    heard = [
+        words for name, words in _HEARD.items() if getattr(settings, name) and name not in without
+    ]
     return _CONDITIONS.substitute(
         seed=found["seed"],
         command=found["command"],

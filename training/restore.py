@@ -49,7 +49,7 @@ def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
             for file, table in tables.items():
                 predictions.write(folder / file, table.of_seed(seed).of_fold(fold))
             kept = evidence / f"fold-{fold}"
-            if kept.is_dir():
+            if kept.is_dir() and seed == tables[TEST].seeds[0]:
                 shutil.copytree(kept, folder / BUNDLE)
             mark_finished(folder, recipe, summary)
             laid_out.append(folder)

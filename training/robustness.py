@@ -175,7 +175,10 @@ def _trials(
         facts = summary(folder)
         bundle = folder / BUNDLE
         if not bundle.is_dir():
-            raise RunError(f"{folder}: its network is not there; train it again to try it")
+            raise RunError(
+                f"{folder}: its network is not there (`restore` lays out what it answered, not itself); "
+                "remove that folder, and `undertone-train crossval` trains it again"
+            )
         split = measured.split(fold, seed)
         for condition in dict.fromkeys(conditions):
             yield _Trial(

@@ -6,6 +6,7 @@ from string import Template
 from typing import Final
 
 from training import licences
+from training.crossval import TRAINED_ANEW
 from training.errors import RunError
 from training.protocols import FIVE_FOLDS
 from training.tables import mean_and_sd
@@ -24,7 +25,7 @@ Mean ± sample SD over $seeds; UAR is the mean recall of the emotions, chance is
 
 **Its own way** is a random fifth of all clips, emotions in equal shares. **Unseen speakers** are the six
 EmoBox folds by actor for RAVDESS (1440 clips, each tested once), and for TESS one speaker against the
-other, both ways (2800 clips). Where both corpora train, TESS stands on the training side only.
+other, both ways (2800 clips). Where both corpora train, TESS stands on the training side only.$anew
 
 The two columns differ because of what stands on both sides of a random split. RAVDESS has two sentences,
 spoken twice by each actor in each emotion: for most test clips, training has heard the same person say
@@ -42,8 +43,8 @@ $commands
 _FIVE: Final = Template("""
 ## Other folds
 
-RAVDESS in the five folds by actor of Luna-Jiménez et al. 2021, in which others report theirs: 14 or 15
-actors train, four or five are tested.
+RAVDESS in the five folds by actor of Luna-Jiménez et al. 2021, in which others report theirs: four or five
+actors are tested, those of the next fold validate, the others train.
 
 $table
 """)
@@ -85,6 +86,7 @@ def page(models: Path) -> str:
     counts = [len(metrics.seeds) for manifest in manifests for metrics in manifest.metrics.values()]
     return _PAGE.substitute(
         table=_table(_HEADINGS, lines),
+        anew=_anew(manifests),
         five=_five(manifests),
         elsewhere=_elsewhere(manifests),
         seeds=_seeds(min(counts), max(counts)),
@@ -94,6 +96,19 @@ def page(models: Path) -> str:
             for manifest in manifests
         ),
     )
+
+
+def _anew(manifests: Sequence[Manifest]) -> str:
+    """Which models had more people to learn from than the others, before they were tested."""
+    names = [
+        f"`{manifest.name}`"
+        for manifest in manifests
+        if any(TRAINED_ANEW in metrics.protocol for metrics in manifest.metrics.values())
+    ]
+    if not names:
+        return ""
+    listed = ", ".join(names)
+    return f"\nValidation clips, too, trained what is tested of {listed}: of RAVDESS 20 actors, not 16."
 
 
 def _five(manifests: Sequence[Manifest]) -> str:

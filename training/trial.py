@@ -10,6 +10,7 @@ from rich.progress import track
 
 from training import licences, predictions
 from training.clip import Clip
+from training.corpora import SAME_PEOPLE
 from training.dataset import truth
 from training.errors import CorpusError
 from training.evaluate import evaluate
@@ -101,6 +102,12 @@ def learnt_from(model: Manifest, corpus: str) -> bool:
     return licences.corpus(corpus).name in {each.name for each in model.corpora}
 
 
+def knows_speakers_of(model: Manifest, corpus: str) -> bool:
+    """Whether the model was trained on clips of the people who speak, or sing, in that corpus."""
+    people = next((each for each in SAME_PEOPLE if corpus in each), frozenset({corpus}))
+    return any(learnt_from(model, each) for each in people)
+
+
 def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str:
     learnt = ", ".join(each.name for each in model.manifest.corpora)
     text = f"all of {corpus}, heard by a model that was trained on {learnt}"
@@ -110,4 +117,6 @@ def _protocol(model: Classifier, corpus: str, unknown: int, refused: int) -> str
         text += f"; {refused} clips that the service would not answer are left out"
     if learnt_from(model.manifest, corpus):
         text += "; it learnt from these very clips, so this is no test"
+    elif knows_speakers_of(model.manifest, corpus):
+        text += "; it learnt from the same people, so this is no test of unheard voices"
     return text

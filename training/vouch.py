@@ -152,9 +152,10 @@ def _elsewhere(
     bundle: Bundle, data: Path, names: Sequence[str], console: Console
 ) -> list[tuple[Predictions, Metrics]]:
     """What the model answers on those corpora, and what that comes to."""
-    if learnt := [name for name in names if trial.learnt_from(bundle.manifest, name)]:
+    if known := [name for name in names if trial.knows_speakers_of(bundle.manifest, name)]:
         raise RunError(
-            f"{bundle.manifest.name} learnt from {', '.join(learnt)}: --on is for corpora that it never heard"
+            f"{bundle.manifest.name} knows the speakers of {', '.join(known)}: --on is for those it "
+            "never heard"
         )
     if not names:
         return []

@@ -23,6 +23,7 @@ from service.cli import app
 from tests.support.documents import ROOT, Block, blocks
 from training import abstain, predictions, robustness
 from training.evaluate import uar_of
+from training.paired import paired
 from undertone.bundle import read_manifest
 
 RUN = ("README.md", "docs/quickstart.md", "docs/api.md", "docs/python.md")
@@ -203,7 +204,15 @@ def test_the_figures_are_the_manifests():
     table = predictions.read(folder / metrics.predictions).of_seed(metrics.seeds[0])
     report = json.loads((folder / robustness.FOLDER / robustness.REPORT).read_text())
     shown = ("telephone", "white noise, 20 dB", "room", "10 % of peaks")
+    every = predictions.read(folder / metrics.predictions)
+    apart = [uar_of(every.of_seed(seed).of_folds(("1", "3", "4", "6"))) for seed in every.seeds]
+    before = predictions.read(folder.parent / "undertone-ravdess" / metrics.predictions)
+    better = paired(every, before)
+    assert f"{better.p:.4f}" in readme
     values = (
+        better.difference,
+        *better.ci95,
+        manifest.metrics["ravdess/random"].accuracy,
         metrics.uar,
         statistics.mean(metrics.uar_per_seed),
         metrics.uar_sd,
@@ -212,12 +221,13 @@ def test_the_figures_are_the_manifests():
         metrics.macro_f1,
         metrics.ece,
         *metrics.uar_ci95,
-        uar_of(table.of_folds(("1", "3", "4", "6"))),
+        statistics.mean(apart),
+        statistics.stdev(apart),
         abstain.risk_coverage(table.truth, table.probabilities).at(abstain.COVERAGE),
         manifest.metrics["tess/all"].uar,
         *(loss["uar"] for loss in report["losses"] if loss["condition"].startswith(shown)),
     )
-    assert len(values) == 12 + len(shown)
+    assert len(values) == 17 + len(shown)
     for value in values:
         assert f"{value:.3f}" in readme
 

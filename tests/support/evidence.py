@@ -16,7 +16,7 @@ CLIPS = tuple(
 )
 
 
-def _predictions(measured, side, right, seed=0):
+def _predictions(measured, side, right, seed):
     """One row a clip and a fold; ``right`` says of a speaker's number whether sadness is heard, too."""
     rows = [
         (fold, clip)
@@ -41,10 +41,10 @@ def _predictions(measured, side, right, seed=0):
     )
 
 
-def evidence(right, kind="unseen"):
+def evidence(right, kind="unseen", seed=0):
     """A finished cross-validation of RAVDESS's 24, in which ``right`` says whose sadness is heard."""
     measured = protocol(kind, ["ravdess"], CLIPS)
-    test = _predictions(measured, "test", right)
-    validation = _predictions(measured, "validation", right)
+    test = _predictions(measured, "test", right, seed)
+    validation = _predictions(measured, "validation", right, seed)
     metrics = evaluate(test, protocol=measured.description, command="undertone-train", file="p.csv")
     return Crossval(None, EMOTIONS, measured, metrics, test, validation)

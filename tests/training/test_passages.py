@@ -1,6 +1,7 @@
 """What a card says beyond its figures: computed by hand here, from predictions that are easy to count."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from tests.support.evidence import EMOTIONS, evidence
 from training import passages, recipe
 from training.crossval import Crossval
 from training.evaluate import evaluate
+from training.predictions import concatenate
+from training.splits import EMOBOX
 
 PLAIN = recipe.load("ravdess-conv-blstm")
 
@@ -73,12 +76,31 @@ def test_what_worse_conditions_cost(tmp_path):
     text = passages.conditions(PLAIN, tmp_path)
     assert "| a train | 0.500 | 0.125 | 0.250 | 0.062 | 10.0% |" in text
     assert "seed 3: `undertone-train robustness it`" in text
-    assert "Copies" not in text
-    knows = recipe.load(
-        "ravdess-conv-blstm", ["augmentation.room=0.2", "augmentation.telephone=0.1"]
-    )
-    text = passages.conditions(knows, tmp_path)
-    assert "Copies of training clips came from such rooms and came by telephone" in text
+    assert "Copies of training clips stood in noise: it knows" in text
+
+    def told(*overrides):
+        return passages.conditions(recipe.load("ravdess-conv-blstm", overrides), tmp_path)
+
+    assert "Copies" not in told("augmentation.variants=1")
+    rooms = ("augmentation.room=0.2", "augmentation.telephone=0.1")
+    assert "clips stood in noise, came from such rooms and came by telephone" in told(*rooms)
+    assert "clips stood in babble: it knows" in told("augmentation.babble=1.0")
+
+
+def test_folds_say_how_far_seeds_differ():
+    once = evidence(lambda number: number in EMOBOX[3])
+    assert passages.folds(once).splitlines()[:2] == [
+        "| fold | UAR of its test speakers, seed 0 |",
+        "| --- | --- |",
+    ]
+    assert "| 3 | 1.000 |" in passages.folds(once)
+    other = evidence(lambda _: False, seed=1)
+    table = concatenate([once.test, other.test])
+    metrics = evaluate(table, protocol="", command="", file="")
+    text = passages.folds(replace(once, test=table, metrics=metrics))
+    assert text.splitlines()[1] == "| --- | --- | --- |"
+    assert "| 3 | 1.000 | 0.750 ± 0.354 |" in text
+    assert "| 4 | 0.500 | 0.500 ± 0.000 |" in text
 
 
 @pytest.mark.parametrize(
