@@ -113,11 +113,9 @@ def _compiled(learner: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
     if not recipe.side_tasks:
         learner.compile(_optimiser(schedule, steps), emotion, metrics=["categorical_accuracy"])
         return learner
-    # A clip of which nobody knows the answer has no target, and so no loss.
-    others = [keras.losses.CategoricalCrossentropy(from_logits=True) for _ in recipe.side_tasks]
     learner.compile(
         _optimiser(schedule, steps),
-        [emotion, *others],
+        [emotion, *(side_tasks.loss for _ in recipe.side_tasks)],
         loss_weights=[1.0, *(task.weight for task in recipe.side_tasks)],
         metrics=[["categorical_accuracy"], *([] for _ in recipe.side_tasks)],
     )

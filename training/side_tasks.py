@@ -67,6 +67,15 @@ def with_heads(
     return keras.Model(model.input, [model.output, *heads])
 
 
+def loss(answers: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy of each clip, and for one without an answer nothing: no loss, and no gradient either.
+
+    That of Keras takes each row of targets to have the sum 1: of a row of zeros its loss is 0, but on
+    TensorFlow its gradient is that of forgetting whatever the network says.
+    """
+    return -ops.sum(answers * ops.log_softmax(logits), axis=-1)
+
+
 def _reversed(hidden: keras.KerasTensor) -> keras.KerasTensor:
     """The same forwards; backwards, the gradient with its sign changed."""
     return ops.stop_gradient(2 * hidden) - hidden

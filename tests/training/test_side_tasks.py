@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from tests.training.test_network import SMALL, corpus
 from training import recipe
@@ -12,7 +13,7 @@ from training.errors import CorpusError
 from training.fit import fit, logits
 from training.network import build
 from training.recipe import SideTask
-from training.side_tasks import classes_of, targets, with_heads
+from training.side_tasks import classes_of, loss, targets, with_heads
 
 
 def clip(number, corpus="ravdess", intensity="normal"):
@@ -51,30 +52,49 @@ def test_clips_that_do_not_differ_cannot_be_told_apart():
         classes_of(SideTask(what="intensity"), [dataset])
 
 
-@pytest.mark.parametrize("adversarial", [False, True])
-def test_an_adversary_sends_the_gradient_back_the_other_way(adversarial):
+def asked_of(adversarial):
+    """A network whose first layer alone learns, and clips that three people speak."""
+    keras.utils.set_random_seed(0)
     hidden = keras.Input((4,))
     first = keras.layers.Dense(5, name="first")
     model = keras.Model(hidden, keras.layers.Dense(2, name="logits")(first(hidden)))
     task = SideTask(what="speaker", adversarial=adversarial)
-    keras.utils.set_random_seed(0)
     both = with_heads(model, [task], [("a", "b", "c")])
-    x = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
-    y = np.eye(3, dtype=np.float32)[np.arange(16) % 3]
-    nothing = np.zeros((16, 2), np.float32)
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-
-    def side_loss():
-        return float(loss(y, both(x)[1]))
-
-    # The head stands still: only what comes before it can move.
     for layer in both.layers:
         layer.trainable = layer is first
     both.compile(keras.optimizers.SGD(0.05), [loss, loss])
+    x = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
+    y = np.eye(3, dtype=np.float32)[np.arange(16) % 3]
+    return both, x, y
+
+
+@pytest.mark.parametrize("adversarial", [False, True])
+def test_an_adversary_sends_the_gradient_back_the_other_way(adversarial):
+    both, x, y = asked_of(adversarial)
+    of_emotion = np.zeros((16, 2), np.float32)
+
+    def side_loss():
+        return float(ops.mean(loss(y, both(x)[1])))
+
     before = side_loss()
     for _ in range(5):
-        both.train_on_batch(x, [nothing, y])
+        both.train_on_batch(x, [of_emotion, y])
     assert (side_loss() > before) == adversarial
+
+
+def test_nothing_is_learnt_from_clips_without_an_answer():
+    both, x, y = asked_of(adversarial=False)
+    weights = both.get_weights()
+    both.train_on_batch(x, [np.zeros((16, 2), np.float32), np.zeros_like(y)])
+    for before, after in zip(weights, both.get_weights(), strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_of_known_answers_the_loss_is_cross_entropy():
+    _, x, y = asked_of(adversarial=False)
+    logits = 3 * x[:, :3]
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=None)(y, logits)
+    np.testing.assert_allclose(loss(y, logits), expected, rtol=1e-5)
 
 
 @pytest.mark.slow
