@@ -22,9 +22,10 @@ help: ## this list
 serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 	$(BIN)/undertone serve --port $(PORT)
 
+# pytest's processes fill the cores: threads of BLAS beside them would only wait for each other, busily.
 test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered $(PYTEST)
 
 check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages

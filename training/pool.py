@@ -108,10 +108,11 @@ def _begin(channel: Any) -> None:
     global _channel
     _channel = channel
     os.environ["OMP_NUM_THREADS"] = "1"
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
-        import_tensorflow()  # before Keras does: quietly, so that the bars stay whole
 
 
 def _do(work: Callable[[AnyTask, Report], None], task: AnyTask) -> None:
+    # Not when the process starts: for each that ends another is started, the last ones for nothing.
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        import_tensorflow()  # before Keras does: quietly, so that the bars stay whole
     task.folder.mkdir(parents=True, exist_ok=True)
     work(task, _channel.put)

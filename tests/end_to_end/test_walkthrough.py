@@ -1,10 +1,13 @@
 """docs/walkthrough.ipynb runs from top to bottom, on clips that it synthesises itself."""
 
+import os
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.support.commands import uncounted
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "walkthrough.ipynb"
 
@@ -34,7 +37,8 @@ def test_nothing_that_it_put_out_is_committed(notebook):
 # Raised inside nbclient's own machinery, between zmq and the event loop.
 @pytest.mark.filterwarnings("default")
 def test_it_runs(notebook, monkeypatch):
-    monkeypatch.delenv("UNDERTONE_DATA", raising=False)
+    for name in {"UNDERTONE_DATA", *(os.environ.keys() - uncounted().keys())}:
+        monkeypatch.delenv(name, raising=False)
     resources = {"metadata": {"path": str(PATH.parents[1])}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
     said = printed(notebook)

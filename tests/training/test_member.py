@@ -13,7 +13,7 @@ from training import history, predictions
 def test_the_same_seed_gives_the_same_network(trained, tmp_path):
     root, _ = trained
     where = ["--data", root / "data", "--out", tmp_path, "--fold", "3"]
-    undertone_train("crossval", "ravdess-conv-blstm", *where, *settings())
+    undertone_train("crossval", "ravdess-conv-blstm", *where, *settings(), counted=False)
     run = "ravdess-conv-blstm/unseen/fold-3-seed-0"
     first, again = (folder / run for folder in (root / "runs", tmp_path))
     for name in ("history.csv", "test.csv", "validation.csv"):
@@ -24,7 +24,9 @@ def test_the_same_seed_gives_the_same_network(trained, tmp_path):
 def test_members_are_trained_anew_on_validation_speakers_who_have_had_their_say(trained, tmp_path):
     root, _ = trained
     where = ["--data", root / "data", "--out", tmp_path / "anew", "--fold", "1", *settings()]
-    undertone_train("crossval", "ravdess-conv-blstm", *where, "--set", "retrain=true")
+    undertone_train(
+        "crossval", "ravdess-conv-blstm", *where, "--set", "retrain=true", counted=False
+    )
     once, anew = (
         folder / "ravdess-conv-blstm" / "unseen" / "fold-1-seed-0"
         for folder in (root / "runs", tmp_path / "anew")
@@ -51,7 +53,7 @@ def test_teachers_are_trained_before_those_who_learn_from_them(trained, tmp_path
     where = ["--data", root / "data", "--out", tmp_path, "--fold", "1", *settings()]
     how = ("schedule.keep='last'", "distillation.teachers=1", "distillation.epochs=3")
     sets = [word for each in how for word in ("--set", each)]
-    undertone_train("crossval", "ravdess-conv-blstm", *where, *sets)
+    undertone_train("crossval", "ravdess-conv-blstm", *where, *sets, counted=False)
     run = tmp_path / "ravdess-conv-blstm" / "unseen" / "fold-1-seed-0"
     epochs = {
         name: len(history.read(run / name / "history.csv")[0]) for name in ("teacher-0", "member-0")

@@ -24,7 +24,7 @@ def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
     assert "nothing finished there" in undertone_train(*command, *settings(), check=False).stderr
 
     random = ["--protocol", "random", *settings()]
-    undertone_train("crossval", "ravdess-conv-blstm", *where, *random)
+    undertone_train("crossval", "ravdess-conv-blstm", *where, *random, counted=False)
     undertone_train(*command, *settings())
     after = open_bundle(before.path)
     table = predictions.read(after.path / "random" / "predictions.csv")
@@ -46,9 +46,13 @@ def test_a_model_is_vouched_for_by_what_was_measured_later(trained, tmp_path):
     runs = shutil.copytree(root / "runs", tmp_path / "runs")
     where = ["--data", root / "data", "--out", runs]
     again = [*command[:2], *where, *command[-2:], *settings()]
-    undertone_train("robustness", "ravdess-conv-blstm", *where, *settings(), "--condition", "sil")
+    undertone_train("robustness", "ravdess-conv-blstm", *where, *settings(), counted=False)
+    report = runs / "ravdess-conv-blstm" / "robustness" / "robustness.json"
+    whole = report.read_text()
+    some = json.loads(whole)
+    report.write_text(json.dumps({**some, "losses": some["losses"][:2]}))
     assert "holds 2 of 14 conditions" in undertone_train(*again, check=False).stderr
-    undertone_train("robustness", "ravdess-conv-blstm", *where, *settings())
+    report.write_text(whole)
     undertone_train(*again)
     assert "| silence around it, 0.5 s |" in new.read_text()
     assert "nothing finished there" in undertone_train(*again, check=False).stderr
@@ -136,10 +140,11 @@ def test_the_runs_behind_a_model_are_laid_out_again_and_make_the_same_model(trai
     assert len(undertone_train(*command).stdout.split()) == 6
     assert undertone_train(*command).stdout == ""
     where = ["--data", root / "data", *where]
-    again = undertone_train("crossval", "ravdess-conv-blstm", *where).stdout
+    again = undertone_train("crossval", "ravdess-conv-blstm", *where, counted=False).stdout
     assert again.splitlines()[:20] == printed.splitlines()[:20]
 
-    undertone_train("fit", "ravdess-conv-blstm", "--models", tmp_path / "models", *where)
+    fit = ["fit", "ravdess-conv-blstm", "--models", tmp_path / "models"]
+    undertone_train(*fit, *where, counted=False)
     first, second = (
         open_bundle(folder / "models" / "undertone-ravdess").manifest for folder in (root, tmp_path)
     )

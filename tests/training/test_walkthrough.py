@@ -1,6 +1,5 @@
 """docs/training.md, "Your own corpus in ten minutes": every block of it, as it is written."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
+from tests.support.commands import uncounted
 from tests.support.ravdess import SR, voice
 from tests.support.servers import running
 from undertone.wav import encode
@@ -43,7 +43,7 @@ def test_a_corpus_of_ones_own_ends_in_a_served_model(tmp_path):
         set -e
         {train}
     """
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = uncounted() | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["bash", "-c", shell], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
