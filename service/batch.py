@@ -111,7 +111,9 @@ async def predict_batch(
         return [task.result() for task in tasks]
 
     reply = partial(
-        BatchReply, request_id=request_id, results=tuple(await unless_gone(request, results))
+        BatchReply,
+        request_id=request_id,
+        results=tuple(await unless_gone(request.receive, results)),
     )
     body = await serving.in_thread(rendered, reply)
     return Response(body, media_type="application/json")

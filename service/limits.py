@@ -8,6 +8,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.disconnect import unless_gone
 from service.drain import Drain
 from service.errors import DeadlineExceeded, NotReady, Overloaded, ServiceError, UploadStalled
 from service.refuse import closing, end_stream, refuse
@@ -94,7 +95,7 @@ class Gate:
                 raise self._overloaded()
             if message["type"] == "http.request" and not message.get("more_body"):
                 complete, whole.deadline = True, now() + settings.deadline_s
-                await self._go_to_work()
+                await self._go_to_work(receive)
                 at_work = True
             else:
                 patience = whole.deadline + n_bytes / SLOWEST
@@ -118,10 +119,14 @@ class Gate:
             error = self._too_late() if complete else self._stalled()
             await refuse(error, scope, receive, send, close=not complete)
 
-    async def _go_to_work(self) -> None:
+    async def _go_to_work(self, receive: Receive) -> None:
+        """Take a place among those in work, or wait for one for as long as the client does."""
         if self._is_full():
             raise self._overloaded()
-        await self._work.acquire()
+        if self._work.value:
+            self._work.acquire_nowait()
+        else:
+            await unless_gone(receive, self._work.acquire)
 
     def _is_full(self) -> bool:
         waiting = self._work.statistics().tasks_waiting

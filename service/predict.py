@@ -120,7 +120,7 @@ async def answer(
     check_top_k(top_k, classifier)
     upload = await read_upload(request)
     work = partial(serving.predict, upload, classifier, segments=segments, split=split)
-    prediction = await unless_gone(request, work)
+    prediction = await unless_gone(request.receive, work)
     reply = partial(PredictionReply.of, prediction, request.state.request_id, top_k)
     # Ten minutes of segments take 30 ms to write down: others must not wait for that.
     return await serving.in_thread(rendered, reply) if segments else rendered(reply)

@@ -8,6 +8,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
 
+TAKE_S: Final = 20.0
+"""How long a client may take nothing of what was sent, where buffers are full or the connection ends."""
+
 LAST_S: Final = 0.5
 """How long an idle connection is listened to at the end of the process."""
 
@@ -22,7 +25,8 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
-        super().connection_made(cast("asyncio.Transport", _OnePacket(transport, self.loop)))
+        self._sending = _Sending(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._sending))
         self._wait(HEADER_S)
 
     def on_headers_complete(self) -> None:
@@ -55,9 +59,21 @@ class PunctualProtocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def pause_writing(self) -> None:
+        """Wait for the client to take what was sent, for as long as it takes anything."""
+        super().pause_writing()
+        self._sending.watch()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._sending.unwatch()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop()
+        self._sending.unwatch()
         super().connection_lost(exc)
 
     def _wait(self, seconds: float) -> None:
@@ -70,17 +86,19 @@ class PunctualProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-class _OnePacket:
-    """A transport that sends the head of an answer with the first of its body.
+class _Sending:
+    """A transport that sends the head of an answer with the first of its body, to who takes it.
 
     uvicorn writes one after the other. A packet more costs the service a system call and its client
-    another round, together as much as writing the answer down.
+    another round, together as much as writing the answer down. And uvicorn waits until the last byte
+    is taken: for ever, where nobody takes it.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._head = b""
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
         """Send ``data``; the head of an answer waits for what follows, for no longer than a turn."""
@@ -92,9 +110,29 @@ class _OnePacket:
         self._send()
 
     def close(self) -> None:
-        """Close the connection, once all was sent."""
+        """Close the connection, once all was taken that was sent."""
         self._send()
         self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self.watch()
+
+    def watch(self) -> None:
+        """End the connection where `TAKE_S` pass in which nothing is taken."""
+        self.unwatch()
+        left = self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(TAKE_S, self._watch_on, left)
+
+    def unwatch(self) -> None:
+        """Leave it as it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _watch_on(self, before: int) -> None:
+        if self._transport.get_write_buffer_size() < before:
+            self.watch()
+        else:
+            self._transport.abort()
 
     def _send(self) -> None:
         data, self._head = self._head, b""

@@ -29,6 +29,19 @@ class FirmWebSocket(WebSocketsSansIOProtocol):
         self.close_timeout = LINGER_S
         self._deaf = False
 
+    def data_received(self, data: bytes) -> None:
+        """Hear what came; a handshake that cannot be read is answered, and the connection ends.
+
+        Nothing comes of one: no request that somebody would answer, limit or time. uvicorn alone would hold
+        it for ever, and fail on it at the end of the process.
+        """
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_complete:
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+            self.loop.call_later(LINGER_S, self.transport.abort)
+
     def handle_cont(self, event: Frame) -> None:
         """Take another fragment of a message, if there are not too many."""
         super().handle_cont(event)

@@ -1,18 +1,17 @@
 import asyncio
 
 import pytest
-from starlette.requests import Request
 
 from service.disconnect import unless_gone
 from service.errors import ClientGone
 
 
-def request(disconnected: asyncio.Event) -> Request:
+def receiving(disconnected: asyncio.Event):
     async def receive():
         await disconnected.wait()
         return {"type": "http.disconnect"}
 
-    return Request({"type": "http"}, receive)
+    return receive
 
 
 def test_work_for_a_client_that_waits_is_done():
@@ -21,7 +20,7 @@ def test_work_for_a_client_that_waits_is_done():
             await asyncio.sleep(0)
             return "done"
 
-        return await unless_gone(request(asyncio.Event()), work)
+        return await unless_gone(receiving(asyncio.Event()), work)
 
     assert asyncio.run(main()) == "done"
 
@@ -40,7 +39,7 @@ def test_work_for_a_client_that_went_is_cancelled():
                 cancelled.append(True)
                 raise
 
-        await asyncio.wait_for(unless_gone(request(disconnected), work), 30)
+        await asyncio.wait_for(unless_gone(receiving(disconnected), work), 30)
 
     with pytest.raises(ClientGone):
         asyncio.run(main())
@@ -52,7 +51,7 @@ def test_a_failure_stays_what_it_is():
         async def work():
             raise ArithmeticError("one and one")
 
-        await unless_gone(request(asyncio.Event()), work)
+        await unless_gone(receiving(asyncio.Event()), work)
 
     with pytest.raises(ArithmeticError, match="one and one"):
         asyncio.run(main())

@@ -224,6 +224,54 @@ def test_without_room_to_wait_there_is_none():
     asyncio.run(scenario())
 
 
+def test_who_leaves_while_waiting_leaves_the_place_to_others():
+    async def scenario():
+        app = gated(max_requests=1, max_waiting=1)
+        left, sent = asyncio.Event(), []
+        body = iter([{"type": "http.request", "body": b"data"}])
+
+        async def receive():
+            if message := next(body, None):
+                return message
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            sent.append(message)
+
+        scope = posting("/work")
+        with talking_to(app) as client:
+            (first,) = await post(client, 1)
+            waiting = asyncio.create_task(app(scope, receive, send))
+            (refused,) = await post(client, 1)
+            assert (await refused).status_code == 503
+            left.set()
+            await waiting
+            assert sent[0]["status"] == 499
+            (other,) = await post(client, 1)
+            assert not other.done()
+            app.state.go_on.set()
+            assert [(await each).status_code for each in (first, other)] == [200, 200]
+
+    asyncio.run(scenario())
+
+
+def posting(path: str) -> dict:
+    """Of a POST, as a server makes it."""
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "server": ("test", 80),
+    }
+
+
 def test_what_takes_too_long_is_given_up_whether_in_work_or_waiting():
     async def scenario():
         app = gated(max_requests=1, max_waiting=1, deadline_s=0.1)

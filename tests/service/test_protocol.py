@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -94,6 +95,9 @@ class Packets(asyncio.Transport):
     def close(self):
         """There is nothing to close."""
 
+    def get_write_buffer_size(self):
+        return 0
+
 
 def test_an_answer_comes_in_one_packet(models):
     async def packets() -> list[bytes]:
@@ -163,3 +167,93 @@ def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url):
         else:
             pytest.fail("it listens still")
         assert answer.startswith(b"HTTP/1.1 404")
+
+
+PATH = "static/vendor/swagger-ui/swagger-ui-bundle.js"
+LARGE = b"GET /%b HTTP/1.1\r\nHost: test\r\n\r\n" % PATH.encode()
+
+
+@pytest.fixture
+def impatient(models, monkeypatch) -> Iterator[str]:
+    """Keeps next to nothing for a client that does not read, and not for long."""
+    monkeypatch.setattr("service.protocol.TAKE_S", 0.4)
+    with running(create_app(Settings(), models), small_buffers=True) as url:
+        yield url
+
+
+def unread(url: str) -> socket.socket:
+    """A connection whose client has room for next to nothing."""
+    address, connection = httpx.URL(url), socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(30)
+    connection.connect((address.host, address.port))
+    return connection
+
+
+def in_flight(url: str) -> float:
+    (line,) = (
+        line
+        for line in httpx.get(f"{url}/metrics").text.splitlines()
+        if line.startswith("undertone_requests_in_flight ")
+    )
+    return float(line.split()[1])
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+def test_who_takes_nothing_of_an_answer_is_not_waited_for(impatient, more):
+    idle = in_flight(impatient)
+    with contextlib.closing(unread(impatient)) as connection:
+        connection.sendall(LARGE[:-2] + more + b"\r\n")
+        for _ in range(300):
+            if in_flight(impatient) > idle:
+                break
+            time.sleep(0.01)
+        for _ in range(1_000):
+            if in_flight(impatient) == idle:
+                break
+            time.sleep(0.02)
+        assert in_flight(impatient) == idle
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while data := connection.recv(65_536):
+                taken += len(data)
+    assert taken < len(httpx.get(f"{impatient}/{PATH}").content)
+
+
+def test_who_reads_slowly_gets_all_of_it(impatient):
+    whole = httpx.get(f"{impatient}/{PATH}").content
+    with contextlib.closing(unread(impatient)) as connection:
+        connection.sendall(LARGE)
+        answer, began = b"", time.monotonic()
+        while not answer.endswith(whole[-1_000:]):
+            more = connection.recv(32_768)
+            assert more, "the connection was closed"
+            answer += more
+            if time.monotonic() - began < 1.5:
+                time.sleep(0.05)
+
+
+UPGRADE = (
+    b"GET /stream HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (UPGRADE + b"Cookie: " + 9_000 * b"c" + b"\r\n\r\n", b"HTTP/1.1 431"),
+        (UPGRADE + b"".join(b"X-%d: y\r\n" % n for n in range(140)) + b"\r\n", b"HTTP/1.1 431"),
+        (UPGRADE.replace(b"stream", b"stream?x=" + 9_000 * b"y") + b"\r\n", b"HTTP/1.1 414"),
+        (UPGRADE + b"Content-Length: 5\r\n\r\nhello", b""),
+    ],
+    ids=["cookie", "headers", "address", "body"],
+)
+def test_a_handshake_that_cannot_be_read_is_answered_and_over(url, request_, answer):
+    with connected(url) as (connection,):
+        connection.sendall(request_)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while more := connection.recv(65_536):
+                received += more
+        assert received.startswith(answer)
