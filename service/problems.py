@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import InvalidRequest, ServiceError
+from service.errors import InvalidRequest, Later, ServiceError
 from undertone.errors import UndertoneError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -180,8 +180,13 @@ def problem_details(error: UndertoneError | str, request_id: str) -> Problem:
 
 
 def problem_message(error: UndertoneError, request_id: str) -> str:
-    """The same as a message of a WebSocket: JSON, in which ``type`` says that it is a problem."""
-    return json.dumps({**problem_details(error, request_id).model_dump(), "type": "problem"})
+    """The same as a message of a WebSocket: JSON, in which ``type`` says that it is a problem.
+
+    What an answer says in ``Retry-After``, it says in ``retry_after_s``.
+    """
+    later = {"retry_after_s": error.retry_after_s} if isinstance(error, Later) else {}
+    details = problem_details(error, request_id).model_dump()
+    return json.dumps({**details, **later, "type": "problem"})
 
 
 def internal_error_message(request_id: str) -> str:

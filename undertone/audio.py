@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertone import foreign, pcm, wav
-from undertone.errors import AudioTooShort, NoSpeech, UnsupportedAudio, UnusableAudio
+from undertone.errors import AudioTooShort, NoSpeech, UnusableAudio
 from undertone.limits import Limits, check_duration, check_format, check_size
 from undertone.pcm import Encoding
 from undertone.resample import Resampler, resample
@@ -37,15 +37,6 @@ __all__ = [
 SILENCE: Final = 1e-4
 """Half the distance from trough to peak, of full scale: -80 dB. An offset (A-law's silence is one)
 is no sound."""
-
-ARRAY_ENCODINGS: Final[dict[str, Encoding]] = {
-    "uint8": "pcm_u8",
-    "int16": "pcm_s16",
-    "int32": "pcm_s32",
-    "float32": "float32",
-    "float64": "float64",
-}
-
 
 _SLACK: Final = 16
 """Samples by which a resampler may round up."""
@@ -156,14 +147,7 @@ def from_array(
         AudioTooLong, AudioTooShort, NoSpeech, NotFinite: as for `decode`.
     """
     limits = limits or Limits()
-    encoding = ARRAY_ENCODINGS.get(samples.dtype.name)
-    if encoding is None or samples.ndim not in (1, 2):
-        raise UnsupportedAudio(
-            f"An array of {samples.dtype.name} with {samples.ndim} dimensions is not taken; "
-            f"pass [n] or [n, channels] of {', '.join(ARRAY_ENCODINGS)}.",
-            received={"dtype": samples.dtype.name, "shape": list(samples.shape)},
-            allowed={"dtype": list(ARRAY_ENCODINGS), "dimensions": [1, 2]},
-        )
+    encoding = pcm.array_encoding(samples)
     frames = samples[:, np.newaxis] if samples.ndim == 1 else samples
     check_format(sample_rate, frames.shape[1], limits)
     check_duration(len(frames) / sample_rate, limits)

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.audio import ARRAY_ENCODINGS, Audio, require_sound
-from undertone.errors import UnsupportedAudio
+from undertone.audio import Audio, require_sound
 from undertone.features import extract_all
 from undertone.limits import Limits, check_duration, check_format
-from undertone.pcm import to_float
+from undertone.pcm import array_encoding, to_float
 from undertone.prediction import Prediction, Segment, Timing, conclude, segment
 from undertone.resample import Resampler
 from undertone.speech import Verdict, heed, judge
@@ -124,14 +123,7 @@ class Ear:
             AudioTooLong: the whole is longer than the limits allow.
             NotFinite: there are samples that are no numbers.
         """
-        encoding = ARRAY_ENCODINGS.get(samples.dtype.name)
-        if encoding is None or samples.ndim != 1:
-            raise UnsupportedAudio(
-                f"A block of {samples.dtype.name} with {samples.ndim} dimensions is not taken; "
-                f"pass [n] of {', '.join(ARRAY_ENCODINGS)}.",
-                received={"dtype": samples.dtype.name, "shape": list(samples.shape)},
-                allowed={"dtype": list(ARRAY_ENCODINGS), "dimensions": [1]},
-            )
+        encoding = array_encoding(samples, (1,))
         check_duration(self.duration_s + samples.size / self._sample_rate, self._limits)
         self._encoding = encoding
         block = to_float(samples, encoding)

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from undertone.errors import UnsupportedAudio
+
 Encoding = Literal["pcm_u8", "pcm_s16", "pcm_s24", "pcm_s32", "float32", "float64", "mulaw", "alaw"]
 ENCODINGS: Final[tuple[Encoding, ...]] = get_args(Encoding)
 
@@ -28,6 +30,15 @@ DTYPE: Final[Mapping[Encoding, np.dtype[Any]]] = {
     "alaw": np.dtype("u1"),
 }
 """How one sample lies in memory: little-endian, packed."""
+
+ARRAY_ENCODINGS: Final[Mapping[str, Encoding]] = {
+    "uint8": "pcm_u8",
+    "int16": "pcm_s16",
+    "int32": "pcm_s32",
+    "float32": "float32",
+    "float64": "float64",
+}
+"""What the samples of an array are, by the name of its dtype."""
 
 
 def _expand_mulaw() -> NDArray[np.float32]:
@@ -67,6 +78,28 @@ _INTEGER_SCALE: Final[Mapping[Encoding, float]] = {
     "pcm_s24": 2.0**23,
     "pcm_s32": 2.0**31,
 }
+
+
+def array_encoding(samples: NDArray[Any], dimensions: tuple[int, ...] = (1, 2)) -> Encoding:
+    """What the samples of an array are.
+
+    Args:
+        samples: [n] or [n, channels].
+        dimensions: how many it may have.
+
+    Raises:
+        UnsupportedAudio: it is of another dtype or shape.
+    """
+    encoding = ARRAY_ENCODINGS.get(samples.dtype.name)
+    if encoding is None or samples.ndim not in dimensions:
+        shapes = " or ".join(("[n]", "[n, channels]")[number - 1] for number in dimensions)
+        raise UnsupportedAudio(
+            f"An array of {samples.dtype.name} with {samples.ndim} dimensions is not taken; "
+            f"pass {shapes} of {', '.join(ARRAY_ENCODINGS)}.",
+            received={"dtype": samples.dtype.name, "shape": list(samples.shape)},
+            allowed={"dtype": list(ARRAY_ENCODINGS), "dimensions": list(dimensions)},
+        )
+    return encoding
 
 
 def to_float(raw: NDArray[Any], encoding: Encoding) -> NDArray[np.float32]:

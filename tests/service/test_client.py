@@ -314,6 +314,53 @@ def test_a_stream_says_at_the_end_what_predict_says(url, kind):
     assert summary.score == pytest.approx(expected.score, abs=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [">i2", "uint8", "int32", "float64"])
+def test_a_stream_takes_the_samples_that_predict_takes(url, dtype):
+    full = {"uint8": 2**7 - 1, "int32": 2**31 - 1, ">i2": 2**15 - 1, "float64": 1}[dtype]
+    samples = (hum() * full + (128 if dtype == "uint8" else 0)).astype(dtype)
+    with Client(url) as client:
+        *_, summary = client.stream(cut(samples[:, np.newaxis]), 16_000)
+        expected = client.predict(samples.astype(samples.dtype.newbyteorder("=")), sr=16_000)
+    assert summary.score == pytest.approx(expected.score, abs=1e-3)
+    assert summary.warnings == expected.warnings
+
+
+@pytest.mark.parametrize(
+    ("samples", "error"),
+    [
+        (np.zeros((16_000, 2), np.int16), errors.UnsupportedAudio),
+        (np.zeros(16_000, np.int64), errors.UnsupportedAudio),
+        (np.full(16_000, np.nan, np.float32), errors.NotFinite),
+    ],
+    ids=["stereo", "int64", "nan"],
+)
+def test_what_a_stream_cannot_carry_is_said_before_it_is_sent(url, samples, error):
+    with Client(url) as client, pytest.raises(error):
+        list(client.stream([samples], 16_000))
+
+
+@pytest.mark.parametrize(
+    ("samples", "sr", "said"),
+    [
+        (np.zeros((2, 70_000), np.float32), 16_000, "70000 channels"),
+        (np.zeros(16_000, np.int64), 16_000, "int64"),
+        (np.zeros((10, 10, 1), np.float32), 16_000, "3 dimensions"),
+        (np.zeros(16_000, np.complex64), 16_000, "complex64"),
+        (np.zeros(16_000, np.float32), 0, "0 Hz"),
+    ],
+)
+def test_samples_that_no_file_holds_are_refused_in_words(url, samples, sr, said):
+    with Client(url) as client, pytest.raises(errors.UnsupportedAudio, match=said):
+        client.predict(samples, sr=sr)
+
+
+def test_a_rate_may_be_a_whole_float_and_a_zero_is_sent(url):
+    with Client(url) as client:
+        assert client.predict(hum(), sr=16_000.0).label
+        with pytest.raises(ServiceProblem, match="top_k"):
+            client.predict(hum(), sr=16_000, top_k=0)
+
+
 def test_a_chunk_may_be_larger_than_a_message(url):
     samples = as_int16(hum(seconds=40))
     with Client(url) as client:
@@ -408,6 +455,43 @@ def test_a_stream_without_room_is_asked_for_again_and_not_for_ever():
             list(client.stream([b"\0\0"], 16_000))
         with pytest.raises(ServiceUnavailable):
             asyncio.run(ask(url))
+
+
+def test_a_stream_that_finds_no_room_is_opened_again_when_there_is(models, monkeypatch):
+    """The service opens a stream to say that there is no room in it."""
+    monkeypatch.setattr("service.errors.Overloaded.retry_after_s", 0)
+    drawn, left = [], threading.Event()
+
+    def until_left():
+        while not left.wait(0.01):
+            yield b"\0\0"
+
+    def chunks():
+        drawn.append(True)
+        yield from cut(as_int16(hum()))
+
+    async def ask(url):
+        async with AsyncClient(url, retries=200) as client:
+            return [event async for event in client.stream(chunks(), 16_000)]
+
+    with (
+        running(create_app(Settings(max_streams=1), models)) as url,
+        Client(url, retries=200) as client,
+        Client(url, retries=0) as hasty,
+    ):
+        for again in (lambda: list(client.stream(chunks(), 16_000)), lambda: asyncio.run(ask(url))):
+            left.clear()
+            first = client.stream(until_left(), 16_000)
+            next(first)
+            with pytest.raises(ServiceUnavailable, match="1 streams are open"):
+                list(hasty.stream(chunks(), 16_000))
+            assert not drawn, "nothing of the sound was taken"
+            ending = threading.Timer(0.1, first.close)
+            ending.start()
+            assert again()[-1].label
+            assert drawn.pop()
+            left.set()
+            ending.join()
 
 
 def test_nobody_there_to_stream_to():

@@ -16,7 +16,7 @@ from undertone import foreign, pcm, wav
 from undertone.client.errors import BUSY, Unreachable, error_of
 from undertone.client.results import Prediction, prediction_of
 from undertone.errors import UndertoneError
-from undertone.pcm import Encoding
+from undertone.limits import Limits, check_format
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
@@ -28,11 +28,9 @@ LONGEST_PAUSE_S: Final = 10.0
 """A service that asks for more than this is not waited for: its problem is raised."""
 
 _WAV: Final = "audio/wav"
-_INTEGERS: Final[Mapping[str, Encoding]] = {
-    "uint8": "pcm_u8",
-    "int16": "pcm_s16",
-    "int32": "pcm_s32",
-}
+
+_HELD: Final = Limits(min_sr=1, max_sr=2**24, max_channels=256)
+"""What a header can say; how much of it is taken, the service knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +77,16 @@ def wav_of(source: Source, sr: int | None = None) -> bytes:
     """The WAV file to send for ``source``; other formats are decoded here, as the library does.
 
     Raises:
-        AudioError: a FLAC, Ogg, MP3 or AIFF file that cannot be read.
+        AudioError: a FLAC, Ogg, MP3 or AIFF file that cannot be read, or samples that no WAV file holds.
         OSError: there is no such file.
         TypeError: samples without their rate, or a rate for something that states its own.
     """
     if isinstance(source, np.ndarray):
         if sr is None:
             raise TypeError("samples need their rate: predict(samples, sr=16000)")
-        encoding = _INTEGERS.get(source.dtype.name)
-        return wav.encode(pcm.to_float(source, encoding) if encoding else source, sr, "float32")
+        samples = pcm.to_float(source, pcm.array_encoding(source))
+        check_format(sr, 1 if samples.ndim == 1 else samples.shape[1], _HELD)
+        return wav.encode(samples, int(sr), "float32")
     if sr is not None:
         raise TypeError("sr is for samples only: a file states its own rate")
     if isinstance(source, bytes):
@@ -182,4 +181,7 @@ def reaching(url: object) -> Iterator[None]:
 
 
 def _given(params: Mapping[str, str | int | bool | None]) -> dict[str, str | int | bool]:
-    return {name: value for name, value in params.items() if value not in (None, False)}
+    """What was asked for; a number that is 0 was, too."""
+    return {
+        name: value for name, value in params.items() if value is not None and value is not False
+    }

@@ -12,7 +12,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, TypeAlias
@@ -35,6 +35,7 @@ from undertone.client.results import (
     prediction_of,
     ready_of,
 )
+from undertone.errors import NotFinite
 
 Chunk: TypeAlias = bytes | NDArray[Any]
 Event: TypeAlias = Ready | LiveSegment | Prediction
@@ -81,13 +82,14 @@ def stream(
     pause: Callable[[int, str | None, int], bool],
 ) -> Iterator[Event]:
     """What `Client.stream` yields; ``pause`` waits, and says whether to try once more."""
-    with _open(door, sr, model, pause) as socket:
+    with _opened(door, sr, model, pause) as (socket, ready):
         sending = _Sending(socket, chunks)
         thread = threading.Thread(target=sending.run, name="undertone-stream", daemon=True)
         thread.start()
+        yield ready
         with _told(door):
             for text in socket:
-                event = _event(text)
+                event = _event(json.loads(text))
                 yield event
                 if isinstance(event, Prediction):
                     return
@@ -104,13 +106,14 @@ async def stream_async(
     pause: Callable[[int, str | None, int], Awaitable[bool]],
 ) -> AsyncIterator[Event]:
     """What `AsyncClient.stream` yields."""
-    async with await _open_async(door, sr, model, pause) as socket:
+    async with _opened_async(door, sr, model, pause) as (socket, ready):
         failures: list[Exception] = []
         sending = asyncio.create_task(_send_async(socket, chunks, failures.append))
         try:
+            yield ready
             with _told(door):
                 async for text in socket:
-                    event = _event(text)
+                    event = _event(json.loads(text))
                     yield event
                     if isinstance(event, Prediction):
                         return
@@ -171,54 +174,81 @@ def messages(chunk: Chunk) -> Iterator[bytes]:
     """A chunk as 16-bit PCM, little-endian, in parts that the service takes.
 
     Args:
-        chunk: that already, or mono samples [n] or [n, 1]: floats with full scale at 1, or int16.
+        chunk: that already, or mono samples [n] or [n, 1], as `Client.predict` takes them.
+
+    Raises:
+        UnsupportedAudio: samples of another dtype, or of several channels.
+        NotFinite: samples that are no numbers.
     """
-    if isinstance(chunk, bytes):
-        data = chunk
-    elif chunk.dtype == np.int16:
-        data = chunk.astype("<i2").tobytes()
-    else:
-        data = pcm.from_float(chunk, "pcm_s16").astype("<i2").tobytes()
+    data = chunk if isinstance(chunk, bytes) else _pcm(chunk)
     for start in range(0, len(data), _MESSAGE_BYTES):
         yield data[start : start + _MESSAGE_BYTES]
 
 
-def _open(
+def _pcm(samples: NDArray[Any]) -> bytes:
+    mono = samples[:, 0] if samples.ndim == 2 and samples.shape[1] == 1 else samples
+    encoding = pcm.array_encoding(mono, (1,))
+    if encoding == "pcm_s16":
+        return mono.astype("<i2").tobytes()
+    values = pcm.to_float(mono, encoding)
+    if not np.isfinite(values).all():
+        raise NotFinite("The samples hold values that are NaN or infinite.")
+    return pcm.from_float(values, "pcm_s16").tobytes()
+
+
+@contextmanager
+def _opened(
     door: Door, sr: int, model: str | None, pause: Callable[[int, str | None, int], bool]
-) -> ClientConnection:
+) -> Iterator[tuple[ClientConnection, Event]]:
+    """A stream, and what is said first in it: that the service is ready, before any sound was drawn.
+
+    A service that is full opens it to say so, or whatever stands before it does not open it.
+    """
     for attempt in count():
-        try:
+        with ExitStack() as stack:
+            try:
+                with _told(door):
+                    socket = stack.enter_context(connect(**door.arguments(sr, model)))
+            except InvalidStatus as refused:
+                if not pause(*_status(refused), attempt):
+                    raise _refusal(refused) from refused
+                continue
             with _told(door):
-                socket: ClientConnection = connect(**door.arguments(sr, model))
-                return socket
-        except InvalidStatus as refused:
-            status, retry_after = _status(refused)
-            if not pause(status, retry_after, attempt):
-                raise _refusal(refused) from refused
-    raise AssertionError("count() does not end")
+                first = json.loads(socket.recv(door.timeout_s))
+            if not (first["type"] == "problem" and pause(*_asked(first), attempt)):
+                yield socket, _event(first)
+                return
 
 
-async def _open_async(
+@asynccontextmanager
+async def _opened_async(
     door: Door, sr: int, model: str | None, pause: Callable[[int, str | None, int], Awaitable[bool]]
-) -> AsyncConnection:
+) -> AsyncIterator[tuple[AsyncConnection, Event]]:
     for attempt in count():
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                with _told(door):
+                    socket = await stack.enter_async_context(
+                        connect_async(**door.arguments(sr, model))
+                    )
+            except InvalidStatus as refused:
+                if not await pause(*_status(refused), attempt):
+                    raise _refusal(refused) from refused
+                continue
             with _told(door):
-                return await connect_async(**door.arguments(sr, model))
-        except InvalidStatus as refused:
-            status, retry_after = _status(refused)
-            if not await pause(status, retry_after, attempt):
-                raise _refusal(refused) from refused
-    raise AssertionError("count() does not end")
+                async with asyncio.timeout(door.timeout_s):
+                    first = json.loads(await socket.recv())
+            if not (first["type"] == "problem" and await pause(*_asked(first), attempt)):
+                yield socket, _event(first)
+                return
 
 
-def _event(text: str | bytes) -> Event:
+def _event(event: Mapping[str, Any]) -> Event:
     """The value for a message of the service.
 
     Raises:
         UndertoneError: it is a problem.
     """
-    event: dict[str, Any] = json.loads(text)
     match event["type"]:
         case "ready":
             return ready_of(event)
@@ -255,8 +285,15 @@ def _unfinished(door: Door, code: int | None) -> Unreachable:
 
 
 def _status(refused: InvalidStatus) -> tuple[int, str | None]:
+    """What a stream was refused with, and after how many seconds to ask again."""
     response = refused.response
     return response.status_code, response.headers.get("Retry-After")
+
+
+def _asked(problem: Mapping[str, Any]) -> tuple[int, str | None]:
+    """The same of a problem that was said in the stream."""
+    after = problem.get("retry_after_s")
+    return int(problem["status"]), None if after is None else str(after)
 
 
 def _refusal(refused: InvalidStatus) -> Exception:
