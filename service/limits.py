@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -154,7 +155,8 @@ class Gate:
         async def end_with_the_process() -> None:
             await self._drain.wait()
             if is_open:
-                await end_stream(_going_down(), scope["state"]["request_id"], noting_send)
+                with suppress(OSError):  # the client may have left
+                    await end_stream(_going_down(), scope["state"]["request_id"], noting_send)
             stream.cancel()
 
         self._streams += 1

@@ -406,3 +406,20 @@ def test_streams_end_with_the_process():
         assert_closed(stream, "not_ready", 4503)
 
     asyncio.run(scenario())
+
+
+def test_a_stream_whose_client_is_gone_ends_with_the_process_too():
+    class Gone(Stream):
+        async def send(self, message):
+            if message["type"] != "websocket.accept":
+                raise ConnectionResetError
+
+    async def scenario():
+        drain = Drain()
+        stream = Gone(Settings(), drain)
+        task = stream.open()
+        await stream.opened.wait()
+        drain.begin()
+        await asyncio.wait_for(task, 30)
+
+    asyncio.run(scenario())
