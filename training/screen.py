@@ -5,6 +5,9 @@ about the people on whom those folds are tested. Every network goes into a log, 
 
 Whoever validates here is tested in another fold: what is chosen so has been chosen on people of the whole
 cross-validation, and its figure should be given without them, too.
+
+A recipe for voices that it knows is chosen on a random split instead: by the clips of one seed's split that
+validate, and neither train nor test.
 """
 
 import csv
@@ -14,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, get_type_hints
+from typing import Annotated, Any, Final, Literal, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from rich.console import Console
@@ -25,6 +28,7 @@ from training.crossval import FEATURES, train_member
 from training.errors import RecipeError
 from training.extraction import extract_all
 from training.pool import default_jobs, do_all
+from training.protocols import RANDOM
 from training.provenance import revision
 from training.recipe import Recipe
 from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
@@ -50,9 +54,21 @@ class Plan(_Frozen):
     recipe: str
     settings: tuple[str, ...] = ()
     """Overrides that all changes share."""
+    protocol: Literal["unseen", "random"] = "unseen"
+    """``random``: of the one fold of that name, and one seed."""
     folds: Annotated[tuple[str, ...], Field(min_length=1)] = ("1", "4")
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     changes: Annotated[tuple[Change, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_split_if_random(self) -> Self:
+        one = self.folds == (RANDOM,) and len(self.seeds) == 1
+        if self.protocol == "random" and not one:
+            raise ValueError(
+                f"a random split has the one fold '{RANDOM}' and, here, one seed: another's validates "
+                "clips that this one tests"
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_is_named_once(self) -> Self:
@@ -263,7 +279,7 @@ def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path
             f"{change.name}: one network is tried at a time, without members or retrain"
         )
     folder = out / _FOLDER / key(recipe) / f"fold-{fold}-seed-{seed}"
-    run = Run(recipe, seed, data, folder, out / FEATURES, revision(), "unseen", fold)
+    run = Run(recipe, seed, data, folder, out / FEATURES, revision(), plan.protocol, fold)
     protocol_of(run).require(fold)
     return run
 

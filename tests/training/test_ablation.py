@@ -1,5 +1,6 @@
 """The page of what was tried says what the log says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from training import ablation, screen
@@ -12,6 +13,16 @@ def test_the_page_is_written_by_its_command():
     trials = screen.read(folder / "experiments.csv")
     written = ablation.page(trials, screen.plans(folder))
     assert (ROOT / "docs" / "experiments.md").read_text() == written
+
+
+def test_voices_that_are_known_have_a_table_of_their_own():
+    trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")[:2]
+    known = replace(trials[0], change="narrow", key="other", fold="random")
+    without, having = ablation.page(trials, {}), ablation.page([*trials, known], {})
+    assert "## For voices that are known" not in without
+    unknown, table = having.split("## For voices that are known")
+    assert "narrow" not in unknown
+    assert table.count("| narrow |") == 1
 
 
 def test_every_row_of_the_log_is_of_a_plan_that_lies_beside_it():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.commands import TINY, undertone_train
 from tests.support.ravdess import voice, write_ravdess
-from training import corpora, recipe, screen
+from training import corpora, recipe, screen, splits
 from training.errors import RecipeError
 from training.splits import EMOBOX
 from training.task import Run, auxiliary_clips, split_of
@@ -66,6 +66,25 @@ def test_a_plan_is_trained_logged_and_ranked_without_test_speakers(tmp_path):
     assert undertone_train("screen", plan, *where).stdout == printed
     assert log.read_text() == before
     assert undertone_train("leaderboard", "--log", log).stdout == printed
+
+
+@pytest.mark.slow
+def test_voices_that_are_known_are_tried_by_what_a_random_split_validates(tmp_path):
+    write_ravdess(tmp_path / "data" / "ravdess")
+    split = splits.random(corpora.read("ravdess", tmp_path / "data"), seed=0)
+    for clip in split.test:
+        clip.path.write_bytes(b"nothing")
+    plan, log = tmp_path / "plan.toml", tmp_path / "log.csv"
+    plan.write_text(
+        f"recipe = 'ravdess-conv-blstm'\nprotocol = 'random'\nfolds = ['random']\n"
+        f"settings = {TINY!r}\nchanges = [{{ name = 'base' }}]\n"
+    )
+    where = ["--data", tmp_path / "data", "--out", tmp_path / "runs", "--log", log]
+    undertone_train("screen", plan, *where, counted=False)
+    (row,) = screen.read(log)
+    assert (row.fold, row.seed) == ("random", 0)
+    clips = row.validation_accuracy * len(split.validation)
+    assert clips == pytest.approx(round(clips), abs=1e-3)
 
 
 def trial(change, uar, fold="1"):
@@ -142,6 +161,15 @@ def test_no_log_is_an_empty_one(tmp_path):
         ("recipe = 'x'\nchanges = []", "changes: .* at least 1 item"),
         ("recipe = ", "not TOML"),
         ("recipe = 'x'\nchanges = [{name = 'a'}, {name = 'a'}]", "changes are not all different"),
+        (
+            "recipe = 'x'\nprotocol = 'random'\nchanges = [{name = 'a'}]",
+            "a random split has the one fold 'random'",
+        ),
+        (
+            "recipe = 'x'\nprotocol = 'random'\nfolds = ['random']\nseeds = [0, 1]\n"
+            "changes = [{name = 'a'}]",
+            "one seed: another's validates",
+        ),
     ],
 )
 def test_what_is_no_plan_is_said_to_be_none(tmp_path, text, message):
