@@ -5,8 +5,7 @@ from string import Template
 from typing import Final
 
 from training.effects import Difference, effects
-from training.protocols import RANDOM
-from training.screen import Change, Plan, Standing, Trial, leaderboard, trials_of
+from training.screen import Change, Plan, Standing, Trial, apart, leaderboard, trials_of
 
 _PAGE: Final = Template("""\
 # What was tried
@@ -73,10 +72,9 @@ def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
         for name, plan in plans.items()
         for change in plan.changes
     ]
-    known = tuple(trial for trial in trials if trial.fold == RANDOM)
-    new = tuple(trial for trial in trials if trial.fold != RANDOM)
+    unheard, known = apart(trials)
     text = _PAGE.substitute(
-        table=_table(new, origins),
+        table=_table(unheard, origins),
         known=_KNOWN.substitute(table=_table(known, origins)) if known else "",
         n_networks=len(trials),
         hours=f"{sum(trial.cpu_seconds for trial in trials) / 3600:.1f}",

@@ -227,6 +227,12 @@ def read(log: Path) -> tuple[Trial, ...]:
         return tuple(_parsed(row) for row in csv.DictReader(file))
 
 
+def apart(trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
+    """Those that unheard speakers judge, and those that a random split does: two boards."""
+    known = tuple(trial for trial in trials if trial.fold == RANDOM)
+    return tuple(trial for trial in trials if trial.fold != RANDOM), known
+
+
 def leaderboard(trials: Sequence[Trial]) -> list[Standing]:
     """The changes, best first; only what was tried on the same folds and seeds is to be compared.
 

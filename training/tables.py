@@ -10,7 +10,7 @@ from training.paired import Paired
 from training.protocols import Kind
 from training.recipe import Recipe
 from training.robustness import Loss
-from training.screen import Standing
+from training.screen import Trial, apart, leaderboard
 from undertone.bundle import Metrics
 
 
@@ -70,12 +70,22 @@ def losses_table(losses: Sequence[Loss]) -> Table:
     return table
 
 
-def leaderboard_table(standings: Sequence[Standing]) -> Table:
-    """What was tried, best first, and what a network of each costs."""
-    table = Table(title="validation speakers, mean over folds and seeds", title_justify="left")
+def leaderboard_tables(trials: Sequence[Trial]) -> list[Table]:
+    """What was tried, best first, and what a network of each costs; what random splits judge, for itself."""
+    unheard, known = apart(trials)
+    tables = [_leaderboard("validation speakers, mean over folds and seeds", unheard)]
+    if known:
+        tables.append(
+            _leaderboard("validation clips of a random split: voices that are known", known)
+        )
+    return tables
+
+
+def _leaderboard(title: str, trials: Sequence[Trial]) -> Table:
+    table = Table(title=title, title_justify="left")
     for heading in ("change", "UAR", "loss", "by fold", "networks", "parameters", "CPU, s"):
         table.add_column(heading, justify="left" if heading == "change" else "right")
-    for standing in standings:
+    for standing in leaderboard(trials):
         table.add_row(
             standing.change,
             f"{standing.uar:.3f}",

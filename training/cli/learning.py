@@ -132,11 +132,11 @@ def screen(
         undertone-train screen plan.toml --data data
     """
     from training import screen as screening
-    from training.tables import leaderboard_table
+    from training.tables import leaderboard_tables
 
     with words_for_errors():
         screening.screen(screening.load(plan), data, out, log, jobs=jobs, console=err)
-        console.print(leaderboard_table(screening.leaderboard(screening.read(log))))
+        console.print(*leaderboard_tables(screening.read(log)))
 
 
 def leaderboard(
@@ -157,7 +157,7 @@ def leaderboard(
     """
     from training import ablation
     from training import screen as screening
-    from training.tables import leaderboard_table
+    from training.tables import leaderboard_tables
 
     with words_for_errors():
         trials = screening.read(log)
@@ -165,7 +165,7 @@ def leaderboard(
             to.write_text(ablation.page(trials, screening.plans(plans)))
             console.print(f"[dim]{to}[/dim]")
         else:
-            console.print(leaderboard_table(screening.leaderboard(trials)))
+            console.print(*leaderboard_tables(trials))
 
 
 def vouch(
