@@ -1,12 +1,12 @@
 """What every model reaches, on one page: made from the manifests, and from nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Final
 
 from training import licences
-from training.crossval import TRAINED_ANEW
+from training.crossval import EVIDENCE, METRICS, TRAINED_ANEW
 from training.errors import RunError
 from training.protocols import FIVE_FOLDS
 from training.tables import mean_and_sd
@@ -32,7 +32,7 @@ spoken twice by each actor in each emotion: for most test clips, training has he
 the same words in the same emotion. TESS has two speakers and a carrier sentence: what is left to
 generalise over is one word of 200. The first column measures memory for those voices; the second is what
 to expect of a voice that is new.
-$five$elsewhere
+$five$elsewhere$known
 `undertone-train results` writes this page from the manifests in `models/`. Each manifest names the
 commands behind its figures, `undertone-train crossval RECIPE` and `--protocol random`; the predictions,
 one row a clip and a seed, lie beside it, and a test computes every figure again.
@@ -57,7 +57,24 @@ Models as they are shipped, on corpora from which they learnt nothing: other spe
 $table
 """)
 
+_KNOWN: Final = Template("""
+## Recipes for voices that are known
+
+A random split asks for something else than people who are new do. These recipes were chosen for it alone, by
+clips of the split that it does not test ([what was tried](experiments.md)); no model of theirs is here, since
+nobody's users are the people of a corpus.
+
+$table
+
+`models/reports/RECIPE` holds what `undertone-train crossval RECIPE --protocol random` left of them.
+""")
+
+REPORTS: Final = "reports"
+"""The folder beside the models in which what recipes without a model reached lies."""
+
 _FIVE_HEADINGS: Final = ("model", "accuracy", "UAR")
+
+_KNOWN_HEADINGS: Final = ("recipe", "accuracy on a random fifth", "UAR")
 
 _ELSEWHERE_HEADINGS: Final = ("model", "heard", "clips", "accuracy", "UAR", "ECE")
 
@@ -89,6 +106,7 @@ def page(models: Path) -> str:
         anew=_anew(manifests),
         five=_five(manifests),
         elsewhere=_elsewhere(manifests),
+        known=_known(reports(models)),
         seeds=_seeds(min(counts), max(counts)),
         commands="\n".join(
             f"- {manifest.name}: "
@@ -96,6 +114,23 @@ def page(models: Path) -> str:
             for manifest in manifests
         ),
     )
+
+
+def reports(models: Path) -> dict[str, Metrics]:
+    """What recipes without a model reached on a random split, by their names."""
+    return {
+        path.parents[1].name: Metrics.model_validate_json(path.read_text())
+        for path in sorted((models / REPORTS).glob(f"*/{EVIDENCE['random']}/{METRICS}"))
+    }
+
+
+def _known(found: Mapping[str, Metrics]) -> str:
+    """Recipes for a random split; nothing where there is none."""
+    lines = [
+        _row((f"`{name}`", _accuracy(metrics), f"**{mean_and_sd(metrics.uar_per_seed)}**"))
+        for name, metrics in found.items()
+    ]
+    return _KNOWN.substitute(table=_table(_KNOWN_HEADINGS, lines)) if lines else ""
 
 
 def _anew(manifests: Sequence[Manifest]) -> str:

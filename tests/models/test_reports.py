@@ -1,0 +1,62 @@
+"""What recipes without a model reached follows from committed predictions, too."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training import corpora, predictions, recipe, splits
+from training.crossval import PREDICTIONS, RECIPE, VALIDATION
+from training.evaluate import evaluate
+from training.standings import REPORTS, reports
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+REPORTED = reports(MODELS)
+
+each_report = pytest.mark.parametrize("name", REPORTED)
+
+
+def folder(name):
+    return MODELS / REPORTS / name / "random"
+
+
+@each_report
+def test_every_metric_is_recomputed(name):
+    claimed = REPORTED[name]
+    again = evaluate(
+        predictions.read(folder(name) / PREDICTIONS),
+        protocol=claimed.protocol,
+        command=claimed.command,
+        file=claimed.predictions,
+    )
+    assert again.accuracy == pytest.approx(claimed.accuracy, abs=1e-9)
+    assert again.uar == pytest.approx(claimed.uar, abs=1e-9)
+    assert again.confusion == claimed.confusion
+    assert (again.n_clips, again.seeds) == (claimed.n_clips, claimed.seeds)
+
+
+@each_report
+def test_it_is_of_the_recipe_as_it_is(name):
+    kept = json.loads((folder(name) / RECIPE).read_text())
+    assert recipe.Recipe.model_validate(kept) == recipe.load(name)
+
+
+@each_report
+def test_a_fifth_was_tested_and_chose_nothing(name):
+    table = predictions.read(folder(name) / PREDICTIONS)
+    for seed in table.seeds:
+        tested = table.of_seed(seed).file
+        validated = predictions.read(folder(name) / VALIDATION).of_seed(seed).file
+        assert not set(tested) & set(validated)
+        assert len(set(tested)) == len(tested)
+        assert 2.4 < len(tested) / len(validated) < 2.6
+
+
+@pytest.mark.recordings
+@each_report
+def test_the_split_is_what_the_seed_draws(name, recordings):
+    table = predictions.read(folder(name) / PREDICTIONS)
+    clips = corpora.read(recipe.load(name).corpora[0], recordings)
+    for seed in table.seeds:
+        drawn = {clip.name for clip in splits.random(clips, int(seed)).test}
+        assert set(table.of_seed(seed).file) == drawn
