@@ -25,8 +25,8 @@ serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 # pytest's processes fill the cores: threads of BLAS beside them would only wait for each other, busily.
 test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
 	$(BIN)/python -m coverage erase
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-		--cov --cov-report=term:skip-covered $(PYTEST)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 \
+		--dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST)
 
 check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages
 	$(BIN)/ruff check .

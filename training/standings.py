@@ -1,4 +1,4 @@
-"""What every model reaches, on one page: made from the manifests, and from nothing else."""
+"""What every model reaches, on one page: made from manifests and reports, and from nothing else."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -347,6 +347,7 @@ def test_what_a_stream_cannot_carry_is_said_before_it_is_sent(url, samples, erro
         (np.zeros((10, 10, 1), np.float32), 16_000, "3 dimensions"),
         (np.zeros(16_000, np.complex64), 16_000, "complex64"),
         (np.zeros(16_000, np.float32), 0, "0 Hz"),
+        (np.zeros((100, 256), np.float32), 2**24, "16777216 Hz"),
     ],
 )
 def test_samples_that_no_file_holds_are_refused_in_words(url, samples, sr, said):

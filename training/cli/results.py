@@ -219,7 +219,7 @@ def results(
     models: Models = MODELS,
     to: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("docs/results.md"),
 ) -> None:
-    """Write the table of what every model in --models reaches, from the manifests alone.
+    """Write the table of what every model in --models reaches, from the manifests and reports there.
 
     Examples:
         undertone-train results

@@ -29,8 +29,8 @@ LONGEST_PAUSE_S: Final = 10.0
 
 _WAV: Final = "audio/wav"
 
-_HELD: Final = Limits(min_sr=1, max_sr=2**24, max_channels=256)
-"""What a header can say; how much of it is taken, the service knows."""
+_HELD: Final = Limits(min_sr=1, max_sr=2**20, max_channels=256)
+"""What a header can say, bytes a second among it; how much of it is taken, the service knows."""
 
 
 @dataclass(frozen=True, slots=True)
