@@ -14,15 +14,19 @@ from training.clip import UNKNOWN, Clip
 from training.errors import CorpusError, RunError
 from training.splits import EMOBOX, FIVE, Split
 
-Kind = Literal["unseen", "unseen-5", "random"]
+Kind = Literal["unseen", "unseen-5", "random", "within-random"]
 
 KINDS: Final[tuple[Kind, ...]] = ("unseen", "unseen-5", "random")
+"""What is reported. ``within-random`` is for `training.screen`: its test is that of ``random``."""
 
 FIVE_FOLDS: Final = "actors-5fold"
 """How the name of what ``unseen-5`` is ends."""
 
 RANDOM: Final = "random"
 """The one fold of every random protocol."""
+
+PARTS: Final = tuple(f"{RANDOM}-{number}" for number in range(1, 6))
+"""Fifths of all that one seed's random split does not test: each can validate what the others train."""
 
 _OF_RAVDESS: Final[Mapping[tuple[str, ...], str]] = {
     ("ravdess",): "RAVDESS speech, 8 emotions",
@@ -79,6 +83,15 @@ def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Proto
             ),
             folds=(RANDOM,),
             split=lambda _, seed: splits.random(clips, seed),
+        )
+    if kind == "within-random":
+        return Protocol(
+            name=f"{'+'.join(corpora)}/within-random",
+            description=f"what random does not test, in {len(PARTS)} parts, each of which validates once",
+            folds=PARTS,
+            split=lambda fold, seed: splits.within(
+                clips, seed, 1 + PARTS.index(fold), len(PARTS)
+            ),
         )
     names = tuple(sorted(corpora))
     if kind == "unseen-5" and names not in _OF_RAVDESS:

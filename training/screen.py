@@ -6,8 +6,8 @@ about the people on whom those folds are tested. Every network goes into a log, 
 Whoever validates here is tested in another fold: what is chosen so has been chosen on people of the whole
 cross-validation, and its figure should be given without them, too.
 
-A recipe for voices that it knows is chosen on a random split instead: by the clips of one seed's split that
-validate, and neither train nor test.
+A recipe for voices that it knows is chosen on a random split instead: by clips of one seed's split that
+neither train nor test, be it the few that validate there or, part by part, all that it does not test.
 """
 
 import csv
@@ -28,7 +28,7 @@ from training.crossval import FEATURES, train_member
 from training.errors import RecipeError
 from training.extraction import extract_all
 from training.pool import default_jobs, do_all
-from training.protocols import RANDOM
+from training.protocols import PARTS, RANDOM
 from training.provenance import revision
 from training.recipe import Recipe
 from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
@@ -54,19 +54,21 @@ class Plan(_Frozen):
     recipe: str
     settings: tuple[str, ...] = ()
     """Overrides that all changes share."""
-    protocol: Literal["unseen", "random"] = "unseen"
-    """``random``: of the one fold of that name, and one seed."""
+    protocol: Literal["unseen", "random", "within-random"] = "unseen"
+    """``random``: of the one fold of that name, and one seed; ``within-random``: of `PARTS`, and one seed."""
     folds: Annotated[tuple[str, ...], Field(min_length=1)] = ("1", "4")
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     changes: Annotated[tuple[Change, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _one_split_if_random(self) -> Self:
-        one = self.folds == (RANDOM,) and len(self.seeds) == 1
-        if self.protocol == "random" and not one:
+        if self.protocol == "unseen":
+            return self
+        folds = (RANDOM,) if self.protocol == "random" else PARTS
+        if not set(self.folds) <= set(folds) or len(self.seeds) > 1:
             raise ValueError(
-                f"a random split has the one fold '{RANDOM}' and, here, one seed: another's validates "
-                "clips that this one tests"
+                f"{self.protocol} has the folds {', '.join(folds)} and, here, one seed: another's "
+                "validates clips that this one tests"
             )
         return self
 
@@ -229,8 +231,8 @@ def read(log: Path) -> tuple[Trial, ...]:
 
 def apart(trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
     """Those that unheard speakers judge, and those that a random split does: two boards."""
-    known = tuple(trial for trial in trials if trial.fold == RANDOM)
-    return tuple(trial for trial in trials if trial.fold != RANDOM), known
+    known = tuple(trial for trial in trials if trial.fold.startswith(RANDOM))
+    return tuple(trial for trial in trials if not trial.fold.startswith(RANDOM)), known
 
 
 def leaderboard(trials: Sequence[Trial]) -> list[Standing]:

@@ -94,6 +94,34 @@ def random(
     return Split("random", trained, validated, tested)
 
 
+def within(clips: Sequence[Clip], seed: int, part: int, parts: int) -> Split:
+    """`random` again, with another validation: one of the ``parts`` into which all that is not tested falls.
+
+    So every clip but those of the test can have a say in what is chosen, none while it trains.
+
+    Args:
+        clips: as for `random`.
+        seed: the same clips are tested as in `random` with it.
+        part: from 1 on.
+        parts: how many there are; each emotion's share is kept in all of them.
+
+    Raises:
+        ValueError: no such part.
+    """
+    if not 1 <= part <= parts:
+        raise ValueError(f"part {part} does not exist; there are 1 to {parts}")
+    whole = random(clips, seed)
+    left = {*whole.train, *whole.validation}
+    rest = tuple(clip for clip in clips if clip in left)
+    generator = np.random.default_rng((seed, parts))
+    for number in range(1, part + 1):
+        others = tuple(clip for clip in rest if clip in left)
+        _, validated = _stratified(others, 1 / (parts - number + 1), generator)
+        left -= set(validated)
+    trained = tuple(clip for clip in rest if clip not in set(validated))
+    return Split(whole.name, trained, validated, whole.test)
+
+
 def speaker(clips: Sequence[Clip], tested: str) -> Split:
     """Test on one speaker, train on all others; validation is carved at random out of the latter.
 

@@ -69,22 +69,28 @@ def test_a_plan_is_trained_logged_and_ranked_without_test_speakers(tmp_path):
 
 
 @pytest.mark.slow
-def test_voices_that_are_known_are_tried_by_what_a_random_split_validates(tmp_path):
+def test_voices_that_are_known_are_tried_by_what_a_random_split_does_not_test(tmp_path):
     write_ravdess(tmp_path / "data" / "ravdess")
-    split = splits.random(corpora.read("ravdess", tmp_path / "data"), seed=0)
+    clips = corpora.read("ravdess", tmp_path / "data")
+    split, part = splits.random(clips, seed=0), splits.within(clips, 0, 2, 5)
     for clip in split.test:
         clip.path.write_bytes(b"nothing")
     plan, log = tmp_path / "plan.toml", tmp_path / "log.csv"
-    plan.write_text(
-        f"recipe = 'ravdess-conv-blstm'\nprotocol = 'random'\nfolds = ['random']\n"
-        f"settings = {TINY!r}\nchanges = [{{ name = 'base' }}]\n"
-    )
     where = ["--data", tmp_path / "data", "--out", tmp_path / "runs", "--log", log]
-    undertone_train("screen", plan, *where, counted=False)
-    (row,) = screen.read(log)
-    assert (row.fold, row.seed) == ("random", 0)
-    clips = row.validation_accuracy * len(split.validation)
-    assert clips == pytest.approx(round(clips), abs=1e-3)
+    for protocol, fold, validated in (
+        ("random", "random", split.validation),
+        ("within-random", "random-2", part.validation),
+    ):
+        plan.write_text(
+            f"recipe = 'ravdess-conv-blstm'\nprotocol = '{protocol}'\nfolds = ['{fold}']\n"
+            f"settings = {TINY!r}\nchanges = [{{ name = 'base' }}]\n"
+        )
+        undertone_train("screen", plan, *where, counted=False)
+        row = screen.read(log)[-1]
+        assert (row.fold, row.seed) == (fold, 0)
+        right = row.validation_accuracy * len(validated)
+        assert right == pytest.approx(round(right), abs=1e-3)
+    assert len(screen.read(log)) == 2
 
 
 def trial(change, uar, fold="1"):
@@ -163,12 +169,16 @@ def test_no_log_is_an_empty_one(tmp_path):
         ("recipe = 'x'\nchanges = [{name = 'a'}, {name = 'a'}]", "changes are not all different"),
         (
             "recipe = 'x'\nprotocol = 'random'\nchanges = [{name = 'a'}]",
-            "a random split has the one fold 'random'",
+            "random has the folds random and, here, one seed",
         ),
         (
             "recipe = 'x'\nprotocol = 'random'\nfolds = ['random']\nseeds = [0, 1]\n"
             "changes = [{name = 'a'}]",
             "one seed: another's validates",
+        ),
+        (
+            "recipe = 'x'\nprotocol = 'within-random'\nfolds = ['random']\nchanges = [{name = 'a'}]",
+            "within-random has the folds random-1, random-2",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from training import corpora
 from training.clip import Clip
 from training.corpora import audio_hash
 from training.errors import CorpusError
-from training.splits import EMOBOX, FIVE, by_actor, random, speaker
+from training.splits import EMOBOX, FIVE, by_actor, random, speaker, within
 
 EVERY_FOLD = [(folds, fold) for folds in (EMOBOX, FIVE) for fold in folds]
 
@@ -59,6 +59,27 @@ def test_an_actor_of_a_fold_stands_on_one_side(clips, folds, fold):
     following = folds[fold % len(folds) + 1]
     assert {clip.speaker for clip in split.validation} == {f"ravdess/{a:02d}" for a in following}
     assert sum(len(side) for side in sides(split).values()) == len(clips)
+
+
+def test_parts_of_what_a_random_split_does_not_test_validate_once_each(clips):
+    tested = random(clips, seed=3).test
+    parts = [within(clips, 3, part, 4) for part in range(1, 5)]
+    for split in parts:
+        assert split.test == tested
+        assert_disjoint(split, lambda clip: clip.name)
+        assert sum(len(side) for side in sides(split).values()) == len(clips)
+        happy = sum(clip.emotion == "happy" for clip in split.validation)
+        assert len(split.validation) == 48
+        assert happy == 24
+    validated = [clip.name for split in parts for clip in split.validation]
+    assert sorted(validated) == sorted({clip.name for clip in clips} - {c.name for c in tested})
+    assert within(clips, 3, 2, 4) == parts[1]
+
+
+@pytest.mark.parametrize("part", [0, 5])
+def test_a_part_that_does_not_exist(clips, part):
+    with pytest.raises(ValueError, match=f"part {part} does not exist; there are 1 to 4"):
+        within(clips, 0, part, 4)
 
 
 def test_a_fold_that_does_not_exist(clips):
