@@ -89,9 +89,7 @@ def protocol(kind: Kind, corpora: Sequence[str], clips: Sequence[Clip]) -> Proto
             name=f"{'+'.join(corpora)}/within-random",
             description=f"what random does not test, in {len(PARTS)} parts, each of which validates once",
             folds=PARTS,
-            split=lambda fold, seed: splits.within(
-                clips, seed, 1 + PARTS.index(fold), len(PARTS)
-            ),
+            split=lambda fold, seed: splits.within(clips, seed, 1 + PARTS.index(fold), len(PARTS)),
         )
     names = tuple(sorted(corpora))
     if kind == "unseen-5" and names not in _OF_RAVDESS:
