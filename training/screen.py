@@ -229,10 +229,13 @@ def read(log: Path) -> tuple[Trial, ...]:
         return tuple(_parsed(row) for row in csv.DictReader(file))
 
 
-def apart(trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
-    """Those that unheard speakers judge, and those that a random split does: two boards."""
-    known = tuple(trial for trial in trials if trial.fold.startswith(RANDOM))
-    return tuple(trial for trial in trials if not trial.fold.startswith(RANDOM)), known
+def apart(
+    trials: Sequence[Trial],
+) -> tuple[tuple[Trial, ...], tuple[Trial, ...], tuple[Trial, ...]]:
+    """Three boards: judged by unheard speakers, by what validates in a random split, by parts of its rest."""
+    unheard = tuple(trial for trial in trials if not trial.fold.startswith(RANDOM))
+    whole = tuple(trial for trial in trials if trial.fold == RANDOM)
+    return unheard, whole, tuple(trial for trial in trials if trial.fold in PARTS)
 
 
 def leaderboard(trials: Sequence[Trial]) -> list[Standing]:

@@ -72,12 +72,14 @@ def losses_table(losses: Sequence[Loss]) -> Table:
 
 def leaderboard_tables(trials: Sequence[Trial]) -> list[Table]:
     """What was tried, best first, and what a network of each costs; what random splits judge, for itself."""
-    unheard, known = apart(trials)
+    unheard, known, in_parts = apart(trials)
     tables = [_leaderboard("validation speakers, mean over folds and seeds", unheard)]
-    if known:
-        tables.append(
-            _leaderboard("validation clips of a random split: voices that are known", known)
-        )
+    for title, board in (
+        ("validation clips of a random split: voices that are known", known),
+        ("the same of more clips: parts of what a random split does not test", in_parts),
+    ):
+        if board:
+            tables.append(_leaderboard(title, board))
     return tables
 
 

@@ -15,14 +15,18 @@ def test_the_page_is_written_by_its_command():
     assert (ROOT / "docs" / "experiments.md").read_text() == written
 
 
-def test_voices_that_are_known_have_a_table_of_their_own():
+def test_voices_that_are_known_have_tables_of_their_own():
     trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")[:2]
     known = replace(trials[0], change="narrow", key="other", fold="random")
-    without, having = ablation.page(trials, {}), ablation.page([*trials, known], {})
+    part = replace(known, change="loud", fold="random-2")
+    without, having = ablation.page(trials, {}), ablation.page([*trials, known, part], {})
     assert "## For voices that are known" not in without
     unknown, table = having.split("## For voices that are known")
     assert "narrow" not in unknown
-    assert table.count("| narrow |") == 1
+    assert "loud" not in unknown
+    few, more = table.split("### Asked of more clips")
+    assert (few.count("| narrow |"), more.count("| narrow |")) == (1, 0)
+    assert (few.count("| loud |"), more.count("| loud |")) == (0, 1)
 
 
 def test_every_row_of_the_log_is_of_a_plan_that_lies_beside_it():
