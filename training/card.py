@@ -6,9 +6,11 @@ from typing import Final
 
 from training import passages
 from training.crossval import Crossval
-from training.protocols import Kind
+from training.licences import CORPORA
+from training.protocols import Reported
 from training.recipe import Recipe
 from training.report import draw
+from training.tables import interval
 from undertone.bundle import CARD, Bundle, Calibration, Metrics
 
 _CARD: Final = Template("""\
@@ -17,7 +19,7 @@ _CARD: Final = Template("""\
 $description
 
 Give it a recording of somebody speaking; it gives a probability for each of $emotions. It was
-trained from scratch on acted speech, has $parameters parameters, and hears $sr Hz mono.
+trained from scratch$acted, has $parameters parameters, and hears $sr Hz mono.
 
 ## What it reaches on people it never heard
 
@@ -26,13 +28,13 @@ $protocol.
 | figure | value |
 |---|---|
 | UAR (chance is $chance) | **$uar** |
-| 95 % interval, bootstrap over the $n_speakers speakers | $low to $high |
+| 95 % interval, bootstrap over the $n_speakers speakers | $interval |
 | accuracy | $accuracy |
 | macro-F1 | $macro_f1 |
 | ECE before and after temperature scaling, 15 bins | $ece_before, $ece |
 $seed_rows
 `$command` makes these figures again, within what seeds and processors change. Every one of them is
-computed from `$predictions`, one row a clip, and a test computes them again. $chosen
+computed from `$predictions`, one row a clip$again. $chosen$revisions
 
 ![Recall of each emotion](recall.png)
 ![Confusion matrix](confusion_matrix.png)
@@ -49,16 +51,13 @@ never heard the people they were tested on. The temperature, $temperature, was f
 it takes the ECE there from $validation_before to $validation_after. It is inside the graph.
 
 Revision `$revision`; $libraries. `crossval/` holds the predictions, the recipe as it was, each run's
-summary, and the model of fold $fold, with which a test checks that the service gives what training saw.
+summary, and the model of fold $fold$checked.
 
 ## Data
 
 $corpora
 
-Actors in a studio, North American English, $sentences, played emotions. People ${worse}with another
-accent or language, children, and people who do not act will be heard less well, and the probabilities
-will be less honest than the figures above: it knows few voices and few words, an emotion that is played
-sounds unlike one that is had, and pitch, loudness and pace do not say the same in every language.
+$limits
 Calibrate and measure on your own recordings before you rely on a number.$levelled
 
 ## Use
@@ -74,8 +73,22 @@ reasons; elsewhere emotion recognition counts as high-risk (Annex III) and peopl
 ## Licence
 
 $licence. The code is under Apache-2.0; weights trained on these recordings follow the recordings'
-non-commercial licences. To use Undertone commercially, train it on data whose licence allows that.
+$licences
 """)
+
+_PLAYED: Final = Template("""\
+Actors in a studio, North American English, $sentences, played emotions. People ${worse}with another
+accent or language, children, and people who do not act will be heard less well, and the probabilities
+will be less honest than the figures above: it knows few voices and few words, an emotion that is played
+sounds unlike one that is had, and pitch, loudness and pace do not say the same in every language.""")
+
+_OWN: Final = Template("""\
+Who speaks in recordings of your own, in what language and place, and how the emotions came about, only you
+can say: say it here. People ${worse}who speak unlike those will be heard less well, and the
+probabilities will be less honest than the figures above.""")
+
+_NON_COMMERCIAL: Final = """\
+non-commercial licences. To use Undertone commercially, train it on data whose licence allows that."""
 
 
 _SENTENCES: Final = {
@@ -88,7 +101,7 @@ _SENTENCES: Final = {
 def write_card(
     bundle: Bundle,
     recipe: Recipe,
-    measured: Mapping[Kind, Crossval],
+    measured: Mapping[Reported, Crossval],
     *,
     epochs: int,
     seed: int,
@@ -108,7 +121,7 @@ def write_card(
     folder = bundle.path
     draw(folder, evidence.test, metrics)
     calibration = manifest.calibration
-    low, high = metrics.uar_ci95
+    published = all(corpus in CORPORA.values() for corpus in manifest.corpora)
     text = _CARD.substitute(
         name=manifest.name,
         version=manifest.version,
@@ -119,8 +132,7 @@ def write_card(
         protocol=metrics.protocol,
         chance=f"{1 / len(manifest.emotions):.3f}",
         uar=f"{metrics.uar:.3f}",
-        low=f"{low:.3f}",
-        high=f"{high:.3f}",
+        interval=interval(metrics),
         accuracy=f"{metrics.accuracy:.3f}",
         macro_f1=f"{metrics.macro_f1:.3f}",
         ece_before=f"{metrics.ece_before:.3f}",
@@ -152,11 +164,20 @@ def write_card(
         conditions=passages.conditions(recipe, folder),
         elsewhere=passages.elsewhere(bundle),
         fold=evidence.protocol.folds[0],
-        sentences=" and ".join(
-            dict.fromkeys(_SENTENCES.get(each.name, "own sentences") for each in manifest.corpora)
+        acted=" on acted speech" if published else "",
+        again=", and a test computes them again" if published else "",
+        checked=", with which a test checks that the service gives what training saw"
+        if published
+        else "",
+        limits=(_PLAYED if published else _OWN).substitute(
+            sentences=" and ".join(
+                dict.fromkeys(_SENTENCES[each.name] for each in manifest.corpora if published)
+            ),
+            worse=_worse(recipe),
         ),
+        licences=_NON_COMMERCIAL if published else "licences.",
+        revisions=passages.revisions(evidence),
         levelled=_levelled(recipe),
-        worse=_worse(recipe),
         chosen=_chosen(recipe),
         schedule=(
             "as in cross-validation"

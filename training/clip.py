@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from training.errors import CorpusError
+
 UNKNOWN: Final = "/unknown"
 """How the speaker of a clip ends whose corpus does not say who speaks."""
 
@@ -38,8 +40,18 @@ class Clip:
 
 
 def recordings(home: Path) -> Iterator[Path]:
-    """The WAV and FLAC files below ``home``, those nearest to it first; hidden ones are passed over."""
+    """The WAV and FLAC files below ``home``, those nearest to it first; hidden ones are passed over.
+
+    Raises:
+        CorpusError: a name is not in UTF-8, which no table of predictions could hold.
+    """
     for path in sorted(home.rglob("*"), key=lambda path: (len(path.parts), path)):
         hidden = any(part.startswith(".") for part in path.relative_to(home).parts)
         if path.suffix.lower() in _SUFFIXES and path.is_file() and not hidden:
+            try:
+                str(path).encode()
+            except UnicodeEncodeError as error:
+                raise CorpusError(
+                    f"the name of {str(path)!r} is not in UTF-8: rename it"
+                ) from error
             yield path

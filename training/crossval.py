@@ -11,15 +11,28 @@ from typing import Final
 from rich.console import Console
 
 from training import predictions
+from training.clip import Clip
+from training.errors import RunError
 from training.evaluate import evaluate
 from training.extraction import extract_all
 from training.licences import corpus
 from training.pool import default_jobs, do_all
 from training.predictions import Predictions
-from training.protocols import KINDS, Kind, Protocol, protocol
+from training.protocols import KINDS, Kind, Protocol, Reported, protocol
 from training.provenance import revision
 from training.recipe import Recipe, resolved
-from training.task import Member, Report, Run, all_clips, is_finished, is_recipe, read_clips
+from training.recipe import names as recipe_names
+from training.task import (
+    Member,
+    Report,
+    Run,
+    all_clips,
+    identified,
+    is_finished,
+    is_recipe,
+    read_clips,
+)
+from training.twins import require_no_twins
 from undertone.bundle import Metrics
 
 PREDICTIONS: Final = "predictions.csv"
@@ -35,7 +48,7 @@ TRAINED_ANEW: Final = "after validation, trained once more with the validation c
 BUNDLE: Final = "bundle"
 """The folder of a run in which its network lies, exported."""
 
-EVIDENCE: Final[dict[Kind, str]] = {
+EVIDENCE: Final[dict[Reported, str]] = {
     "unseen": "crossval",
     "unseen-5": "crossval-5",
     "random": "random",
@@ -60,7 +73,7 @@ def crossval(
     data: Path,
     out: Path,
     *,
-    kind: Kind = "unseen",
+    kind: Reported = "unseen",
     folds: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
     overrides: Sequence[str] = (),
@@ -75,7 +88,7 @@ def crossval(
         out: runs go to ``out/<recipe>/<kind>/fold-…-seed-…``, features to ``out/features``.
         kind: of protocol.
         folds: of the protocol; all where left out.
-        seeds: every fold is trained once with each.
+        seeds: every fold is trained once with each; named twice, one counts once.
         overrides: what of the recipe was replaced, for the command that the figures name.
         jobs: runs at a time; as many as there are cores where left out.
         console: where the bars go.
@@ -84,13 +97,27 @@ def crossval(
         UndertoneError: recordings are missing, or a run failed.
     """
     clips = read_clips(recipe, data)
+    require_no_twins(clips)
     chosen = protocol(kind, recipe.corpora, clips)
     asked = {chosen.require(fold) for fold in folds or chosen.folds}
     folds = [fold for fold in chosen.folds if fold in asked]
+    seeds = list(dict.fromkeys(seeds))
     folder = out / recipe.name / kind
     code = revision()
     runs = [
-        Run(recipe, seed, data, run_folder(folder, fold, seed), out / FEATURES, code, kind, fold)
+        identified(
+            Run(
+                recipe,
+                seed,
+                data,
+                run_folder(folder, fold, seed),
+                out / FEATURES,
+                code,
+                kind,
+                fold,
+                overrides=tuple(overrides),
+            )
+        )
         for seed in seeds
         for fold in folds
     ]
@@ -112,7 +139,7 @@ def crossval(
 def collect(
     recipe: Recipe,
     chosen: Protocol,
-    kind: Kind,
+    kind: Reported,
     folder: Path,
     folds: Sequence[str],
     seeds: Sequence[int],
@@ -121,11 +148,13 @@ def collect(
     """The results of finished runs below ``folder``.
 
     Raises:
-        RunError: a run is not finished.
+        RunError: a run is not finished, or tested other clips than are there now.
     """
-    runs = [run_folder(folder, fold, seed) for seed in seeds for fold in folds]
-    test = predictions.concatenate(predictions.read(path / TEST) for path in runs)
-    validation = predictions.concatenate(predictions.read(path / VALIDATION) for path in runs)
+    runs = [(run_folder(folder, fold, seed), fold, seed) for seed in seeds for fold in folds]
+    test = predictions.concatenate(
+        _tested(path / TEST, chosen.split(fold, seed).test) for path, fold, seed in runs
+    )
+    validation = predictions.concatenate(predictions.read(path / VALIDATION) for path, *_ in runs)
     part = () if len(folds) == len(chosen.folds) else tuple(folds)
     partly = f"; here only fold {', '.join(part)}" if part else ""
     metrics = evaluate(
@@ -137,9 +166,24 @@ def collect(
     return Crossval(folder, recipe.emotions, chosen, metrics, test, validation)
 
 
-def measured(recipe: Recipe, out: Path) -> dict[Kind, Metrics]:
+def _tested(file: Path, clips: Sequence[Clip]) -> Predictions:
+    """What a run answered of its test clips, which must be these."""
+    table = predictions.read(file)
+    answered = {
+        (name, speaker, table.emotions[label])
+        for name, speaker, label in zip(table.file, table.speaker, table.truth, strict=True)
+    }
+    if others := answered ^ {(clip.name, clip.speaker, clip.emotion) for clip in clips}:
+        raise RunError(
+            f"{file.parent} tested other clips than are there now ({len(others)} differ, as "
+            f"{min(others)[0]}): remove it, or choose another --out"
+        )
+    return table
+
+
+def measured(recipe: Recipe, out: Path) -> dict[Reported, Metrics]:
     """What was last measured of this very recipe below ``out``, under each protocol that was run."""
-    found: dict[Kind, Metrics] = {}
+    found: dict[Reported, Metrics] = {}
     for kind in KINDS:
         folder = out / recipe.name / kind
         kept = folder / RECIPE
@@ -190,7 +234,8 @@ def command(
     overrides: Sequence[str] = (),
 ) -> str:
     """What to type to run those folds (none named: all) and seeds."""
-    words = ["undertone-train crossval", recipe.name]
+    shipped = recipe.name in recipe_names()
+    words = ["undertone-train crossval", recipe.name if shipped else f"{recipe.name}.toml"]
     words += [] if kind == "unseen" else [f"--protocol {kind}"]
     words += [] if kind == "random" else [f"--fold {fold}" for fold in folds]
     words += [f"--seed {seed}" for seed in seeds]

@@ -33,8 +33,7 @@ def evaluation_set(clips: Sequence[Clip], recipe: Recipe, folder: Path) -> Datas
     """Clips exactly as the service hears them; ``folder`` is where features are kept.
 
     Raises:
-        AudioError: a clip cannot be read.
-        CorpusError: a clip's emotion is none of the recipe's.
+        CorpusError: a clip cannot be read, or its emotion is none of the recipe's.
     """
     return _dataset(clips, recipe, [extracted(clip, recipe, folder)[:1] for clip in clips])
 
@@ -43,8 +42,7 @@ def training_set(clips: Sequence[Clip], recipe: Recipe, folder: Path) -> Dataset
     """Clips with the variants that the recipe asks for; for the training side of a split only.
 
     Raises:
-        AudioError: a clip cannot be read.
-        CorpusError: a clip's emotion is none of the recipe's.
+        CorpusError: a clip cannot be read, or its emotion is none of the recipe's.
     """
     return _dataset(clips, recipe, [extracted(clip, recipe, folder) for clip in clips])
 

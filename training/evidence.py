@@ -1,6 +1,7 @@
 """What vouches for a model: its finished runs, and what of them lies in its bundle."""
 
 import json
+import re
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,28 +15,39 @@ from training.clip import Clip
 from training.conditions import CONDITIONS, PLAIN
 from training.crossval import Crossval, run_folder
 from training.errors import RunError
-from training.protocols import KINDS, Kind, protocol
+from training.protocols import KINDS, Reported, protocol
 from training.recipe import Recipe, resolved
-from training.task import is_finished_in, summary
+from training.task import facts_of, is_finished_in
 from undertone.bundle import Bundle
+
+_RUN: Final = re.compile(r"fold-.+-seed-(\d+)")
 
 RUNS: Final = "runs.json"
 """The summary of each run, beside the predictions."""
 
 
-def finished(recipe: Recipe, clips: Sequence[Clip], out: Path) -> dict[Kind, Crossval]:
+def finished(
+    recipe: Recipe, clips: Sequence[Clip], out: Path, overrides: Sequence[str] = ()
+) -> dict[Reported, Crossval]:
     """What was measured of this very recipe, under each protocol for which all folds of a seed were run.
 
+    Args:
+        recipe: that was cross-validated.
+        clips: of its corpora.
+        out: where the runs are.
+        overrides: what of the recipe was replaced, for the command that the figures name.
+
     Raises:
-        RunError: a run is of another recipe.
+        RunError: a run is of another recipe, or of other clips.
     """
-    found: dict[Kind, Crossval] = {}
+    found: dict[Reported, Crossval] = {}
     for kind in KINDS:
         folder = out / recipe.name / kind
         if not folder.is_dir():
             continue
         measured = protocol(kind, recipe.corpora, clips)
-        present = {int(path.name.rsplit("-", 1)[1]) for path in folder.glob("fold-*-seed-*")}
+        runs = (_RUN.fullmatch(path.name) for path in folder.iterdir())
+        present = {int(run[1]) for run in runs if run}
         seeds = [
             seed
             for seed in sorted(present)
@@ -44,18 +56,16 @@ def finished(recipe: Recipe, clips: Sequence[Clip], out: Path) -> dict[Kind, Cro
             )
         ]
         if seeds:
-            found[kind] = crossval.collect(recipe, measured, kind, folder, measured.folds, seeds)
+            found[kind] = crossval.collect(
+                recipe, measured, kind, folder, measured.folds, seeds, overrides
+            )
     return found
 
 
 def summaries(evidence: Crossval) -> list[dict[str, Any]]:
     """What each run wrote of itself, but for the recipe, which they share."""
     return [
-        {
-            key: value
-            for key, value in summary(run_folder(evidence.folder, fold, seed)).items()
-            if key != "recipe"
-        }
+        facts_of(run_folder(evidence.folder, fold, seed))
         for seed in evidence.metrics.seeds
         for fold in evidence.protocol.folds
     ]

@@ -25,8 +25,10 @@ def hand_on(run: Path, form: Format, target: Path) -> tuple[Path, ...]:
         RunError: ``run`` holds no finished run.
     """
     model = run / MODEL
-    if not model.is_file():
-        raise RunError(f"{run}: no {MODEL} there; give the folder of a run, as fold-1-seed-0")
+    if not model.is_file() or not (run / BUNDLE).is_dir():
+        raise RunError(
+            f"{run}: no finished run there; give the folder of one, as fold-1-seed-0, not of its members"
+        )
     target.mkdir(parents=True, exist_ok=True)
     match form:
         case "savedmodel":

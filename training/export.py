@@ -15,6 +15,7 @@ from training.provenance import library_versions
 from training.recipe import Recipe
 from undertone import audio
 from undertone.bundle import (
+    GOLDEN,
     SAVED_MODEL,
     Bundle,
     Calibration,
@@ -22,6 +23,7 @@ from undertone.bundle import (
     Manifest,
     Metrics,
     Signature,
+    is_bundle,
     seal,
     write_golden,
 )
@@ -82,11 +84,12 @@ def write_bundle(
     revision: str,
     abstention_threshold: float | None = None,
 ) -> Bundle:
-    """Export a network and write everything that a bundle needs; what stood at ``path`` is replaced.
+    """Export a network and write everything that a bundle needs; a bundle that stood at ``path`` is replaced.
 
     Raises:
-        RunError: as `write_saved_model` says.
+        RunError: something else stands there; or as `write_saved_model` says.
     """
+    require_free(path)
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     signature = write_saved_model(model, calibration.temperature, path / SAVED_MODEL)
@@ -111,6 +114,24 @@ def write_bundle(
     )
     write_golden(path, golden(Bundle(path, manifest)))
     return seal(path, manifest)
+
+
+def require_free(path: Path) -> None:
+    """Refuse to write a bundle where something else lies: recordings have been lost so.
+
+    A bundle that was begun and not finished may be replaced, too.
+
+    Raises:
+        RunError: ``path`` is a file, or a folder with other things in it.
+    """
+    if not path.exists() or is_bundle(path):
+        return
+    begun = {SAVED_MODEL, GOLDEN}
+    if not path.is_dir() or any(each.name not in begun for each in path.iterdir()):
+        raise RunError(
+            f"{path} is no model, and would be written over: choose another --models, or another "
+            "model name in the recipe"
+        )
 
 
 def golden(bundle: Bundle) -> Golden:

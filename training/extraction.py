@@ -25,13 +25,36 @@ from training import augment, bands, conditions, voices
 from training.augment import variants
 from training.clip import Clip
 from training.errors import CorpusError
+from training.provenance import library_versions
 from training.recipe import Recipe
-from undertone import audio, features, frames, preprocess, wav
+from undertone import (
+    audio,
+    constant,
+    features,
+    foreign,
+    foreign_child,
+    frames,
+    pcm,
+    preprocess,
+    resample,
+    spec,
+    survey,
+    wav,
+)
+from undertone.errors import AudioError
 from undertone.features import extract
+from undertone.preprocess import Samples
 
 _CHUNK: Final = 16
 
-_MODULES: Final = (audio, wav, preprocess, frames, features, augment, bands, conditions, voices)
+MODULES: Final = (
+    *(audio, wav, pcm, survey, resample, foreign, foreign_child),
+    *(spec, preprocess, frames, constant, features),
+    *(augment, bands, conditions, voices),
+)
+"""What features depend on: everything between a file and them."""
+
+_LIBRARIES: Final = ("librosa", "numpy", "scipy", "soundfile", "soxr")
 
 
 def extracted(clip: Clip, recipe: Recipe, folder: Path) -> NDArray[np.float32]:
@@ -43,8 +66,7 @@ def extracted(clip: Clip, recipe: Recipe, folder: Path) -> NDArray[np.float32]:
         folder: where features are kept; read from there, or extracted and written.
 
     Raises:
-        AudioError: the clip cannot be read.
-        CorpusError: it is longer than one pass.
+        CorpusError: the clip cannot be read, or is longer than one pass.
     """
     path = _path(clip, recipe, folder)
     try:
@@ -61,7 +83,7 @@ def extract_all(
     """Keep the features of every clip that has none yet, on ``jobs`` cores, with a bar.
 
     Raises:
-        AudioError, CorpusError: as `extracted` says.
+        CorpusError: as `extracted` says.
     """
     missing = [clip for clip in clips if not _path(clip, recipe, folder).is_file()]
     if not missing:
@@ -79,18 +101,30 @@ def _keep(clip: Clip, recipe: Recipe, folder: Path) -> None:
 
 
 def _extract(clip: Clip, recipe: Recipe) -> NDArray[np.float32]:
-    spec = recipe.spec
-    samples = audio.read(clip.path, spec.sr).samples
+    heard = recipe.spec
+    samples = read_clip(clip, heard.sr)
     # What only trains may be longer: its middle is heard, and nothing is claimed of the rest.
-    if not _only_trains(clip, recipe) and samples.size > spec.windows.clip_s * spec.sr:
+    if not _only_trains(clip, recipe) and samples.size > heard.windows.clip_s * heard.sr:
         raise CorpusError(
-            f"{clip.path} is longer than the {spec.windows.clip_s:g} s that the recipe hears in one "
+            f"{clip.path} is longer than the {heard.windows.clip_s:g} s that the recipe hears in one "
             "pass: cut it, or raise spec.windows.clip_s"
         )
     seed = hashlib.sha256(f"{clip.corpus}/{clip.name}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(seed[:8]))
-    copies = variants(samples, spec.sr, recipe.augmentation, generator)
-    return np.stack([extract(copy, spec) for copy in copies])
+    copies = variants(samples, heard.sr, recipe.augmentation, generator)
+    return np.stack([extract(copy, heard) for copy in copies])
+
+
+def read_clip(clip: Clip, sr: int) -> Samples:
+    """The sound of a clip at ``sr`` Hz, ``float32[n]``.
+
+    Raises:
+        CorpusError: it cannot be read, or there is nothing in it to hear; which one it is, is said.
+    """
+    try:
+        return audio.read(clip.path, sr).samples
+    except AudioError as error:
+        raise CorpusError(f"{clip.path}: {error.detail} Mend it, or take it out.") from error
 
 
 def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
@@ -110,15 +144,16 @@ def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:
     # A file that was replaced is another clip, whatever its name.
     status = clip.path.stat()
     stamp = f"{clip.path.resolve()} {status.st_size} {status.st_mtime_ns}"
-    name = clip.name.replace("/", "-")[-100:]
+    name = clip.name.replace("/", "-").encode()[-100:].decode(errors="ignore")
     return folder / key / f"{name}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.npy"
 
 
 @cache
 def _code() -> str:
-    """A name for the code that makes features: another one makes others, if only a little."""
-    sources = [Path(inspect.getfile(module)).read_bytes() for module in _MODULES]
-    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    """A name for the code and the libraries that make features: others make others, if only a little."""
+    sources = [Path(inspect.getfile(module)).read_bytes() for module in MODULES]
+    versions = json.dumps(library_versions(_LIBRARIES), sort_keys=True).encode()
+    return hashlib.sha256(b"".join([*sources, versions])).hexdigest()[:16]
 
 
 def _only_trains(clip: Clip, recipe: Recipe) -> bool:

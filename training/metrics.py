@@ -40,10 +40,13 @@ def accuracy(matrix: NDArray[np.int64]) -> float:
 
 
 def macro_f1(matrix: NDArray[np.int64]) -> float:
-    """The mean over classes of the harmonic mean of precision and recall (0 where both are)."""
+    """The mean of the harmonic means of precision and recall, of the classes that occurred or were predicted.
+
+    It is 0 for a class that was predicted and never occurred, as scikit-learn has it.
+    """
     hits = np.diag(matrix)
     either = matrix.sum(axis=0) + matrix.sum(axis=1)
-    return float(np.mean(2 * hits / np.maximum(either, 1)))
+    return float(np.mean(2 * hits[either > 0] / either[either > 0]))
 
 
 def ece(truth: Truth, probabilities: Probabilities, n_bins: int = ECE_BINS) -> float:
@@ -79,12 +82,15 @@ def bootstrap_uar(
     *,
     draws: int = 10_000,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """95 % interval of the UAR over speakers drawn with replacement (percentile bootstrap).
 
-    The speaker is the unit, not the clip: clips of one person are right or wrong together.
+    The speaker is the unit, not the clip: clips of one person are right or wrong together. One speaker
+    says nothing of others, and there is no interval.
     """
     names = sorted(set(speakers))
+    if len(names) < 2:
+        return None
     owner = np.array([names.index(speaker) for speaker in speakers])
     by_speaker = np.stack(
         [

@@ -17,7 +17,7 @@ from training.evaluate import uar_of
 from training.figures import coverage_figure
 from training.recipe import Recipe
 from training.robustness import FOLDER, REPORT
-from training.tables import mean_and_sd
+from training.tables import interval, mean_and_sd
 from training.trial import ALL
 from undertone.bundle import Bundle, Metrics
 
@@ -65,7 +65,7 @@ settled by what they cost, without a trial.
 """)
 
 _FIVE: Final = Template("""\
-On other folds of the same actors ($protocol), the UAR is **$uar** (95 % interval $low to $high), the
+On other folds of the same actors ($protocol), the UAR is **$uar** (95 % interval $interval), the
 accuracy $accuracy, macro-F1 $macro_f1$seeds: `$command`.$screened
 
 """)
@@ -98,7 +98,7 @@ The model that is shipped, on $protocol:
 | figure | value |
 |---|---|
 | UAR | **$uar** |
-| 95 % interval, bootstrap over the speakers ($n_speakers) | $low to $high |
+| 95 % interval, bootstrap over the speakers ($n_speakers) | $interval |
 | accuracy | $accuracy |
 | macro-F1 | $macro_f1 |
 | how sure it is: mean of the highest probability | $sure |
@@ -122,6 +122,18 @@ def folds(evidence: Crossval) -> str:
             row.append(mean_and_sd([uar_of(table.of_seed(seed)) for seed in (first, *more)]))
         rows.append(row)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def revisions(evidence: Crossval) -> str:
+    """Which code trained what is tested, where it was not the same for all seeds."""
+    table = evidence.test
+    of_seed = {
+        seed: tuple(dict.fromkeys(table.of_seed(seed).revision)) for seed in evidence.metrics.seeds
+    }
+    if len({revision for found in of_seed.values() for revision in found}) < 2:
+        return ""
+    told = ", ".join(f"seed {seed} by `{'` and `'.join(found)}`" for seed, found in of_seed.items())
+    return f"\nThe networks were trained by more than one revision of the code: {told}."
 
 
 def own(recipe: Recipe, evidence: Crossval | None) -> str:
@@ -199,12 +211,10 @@ def five_folds(recipe: Recipe, evidence: Crossval | None) -> str:
     if evidence is None:
         return ""
     metrics: Metrics = evidence.metrics
-    low, high = metrics.uar_ci95
     return _FIVE.substitute(
         protocol=metrics.protocol,
         uar=f"{metrics.uar:.3f}",
-        low=f"{low:.3f}",
-        high=f"{high:.3f}",
+        interval=interval(metrics),
         accuracy=f"{metrics.accuracy:.3f}",
         macro_f1=f"{metrics.macro_f1:.3f}",
         seeds=f"; over seeds the UAR is {mean_and_sd(metrics.uar_per_seed)}"
@@ -283,13 +293,11 @@ def _on(bundle: Bundle, metrics: Metrics) -> str:
     sure = float(table.probabilities.max(axis=1).mean())
     by_recall = sorted(metrics.per_class_recall.items(), key=lambda each: each[1])
     (worst, least), (best, most) = by_recall[0], by_recall[-1]
-    low, high = metrics.uar_ci95
     return _ELSEWHERE.substitute(
         protocol=metrics.protocol,
         uar=f"{metrics.uar:.3f}",
         n_speakers=metrics.n_speakers,
-        low=f"{low:.3f}",
-        high=f"{high:.3f}",
+        interval=interval(metrics),
         accuracy=f"{metrics.accuracy:.3f}",
         macro_f1=f"{metrics.macro_f1:.3f}",
         sure=f"{sure:.3f}",

@@ -6,8 +6,10 @@ On few cores two networks on one thread each are trained sooner than one on two 
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +23,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from training.errors import RunError
 from training.task import Member, Report, Run, is_finished
 from undertone.saved_model import import_tensorflow
 
@@ -49,7 +52,9 @@ def do_all(
             starting one takes seconds.
 
     Raises:
-        UndertoneError: a task failed; those that had begun beside it are finished first.
+        UndertoneError: a task failed; those that had begun beside it are finished first, and at most one
+            more is begun.
+        RunError: a process died, of too little memory perhaps.
     """
     waiting = [task for task in tasks if not is_finished(task)]
     if not waiting:
@@ -67,9 +72,17 @@ def do_all(
         ) as executor,
     ):
         futures = [executor.submit(_do, work, task) for task in waiting]
-        _show(bars, channel, futures)
-        for future in futures:
-            future.result()
+        try:
+            _show(bars, channel, futures)
+            for future in as_completed(futures):
+                future.result()
+        except BrokenProcessPool as error:
+            raise RunError(
+                "a process ended in the middle of its work: is there enough memory? --jobs takes fewer at "
+                "a time; the same command goes on from here"
+            ) from error
+        finally:  # also on Ctrl-C: nothing that has not begun is begun any more
+            executor.shutdown(cancel_futures=True)
 
 
 def default_jobs() -> int:
@@ -91,7 +104,8 @@ def _bars(console: Console) -> Progress:
 def _show(bars: Progress, channel: Any, futures: Sequence[Future[None]]) -> None:
     shown: dict[str, TaskID] = {}
     while True:
-        settled = not wait(futures, timeout=0).not_done
+        done, waiting = wait(futures, timeout=0)
+        settled = not waiting or any(future.exception() for future in done)
         while True:
             try:
                 news = channel.get(timeout=0.2)
@@ -107,6 +121,8 @@ def _show(bars: Progress, channel: Any, futures: Sequence[Future[None]]) -> None
 def _begin(channel: Any) -> None:
     global _channel
     _channel = channel
+    # On Ctrl-C at once: caught as an exception, it would end this task and begin the next.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"
 
 

@@ -14,10 +14,13 @@ from training.clip import UNKNOWN, Clip
 from training.errors import CorpusError, RunError
 from training.splits import EMOBOX, FIVE, Split
 
-Kind = Literal["unseen", "unseen-5", "random", "within-random"]
+Reported = Literal["unseen", "unseen-5", "random"]
+"""What figures are given of."""
 
-KINDS: Final[tuple[Kind, ...]] = ("unseen", "unseen-5", "random")
-"""What is reported. ``within-random`` is for `training.screen`: its test is that of ``random``."""
+Kind = Reported | Literal["within-random"]
+"""``within-random`` is for `training.screen` alone: its test is that of ``random``."""
+
+KINDS: Final[tuple[Reported, ...]] = ("unseen", "unseen-5", "random")
 
 FIVE_FOLDS: Final = "actors-5fold"
 """How the name of what ``unseen-5`` is ends."""

@@ -21,13 +21,16 @@ def library_versions(names: Sequence[str]) -> dict[str, str]:
 def revision() -> str:
     """The git revision of this code, with ``+changes`` where the working tree differs from it.
 
-    The log of what was tried is no code.
+    The log of what was tried is no code. ``unknown`` where there is no git, or this is no checkout.
     """
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        except FileNotFoundError:  # a machine without git, as a slim container is
+            return ""
         return done.stdout.strip()
 
     commit = git("rev-parse", "--short=12", "HEAD")

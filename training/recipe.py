@@ -255,19 +255,32 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = Path(source) if str(source).endswith(".toml") else FOLDER / f"{source}.toml"
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = read_toml(path)
     except OSError as error:
         raise RecipeError(
             f"no recipe {str(source)!r}: give a TOML file or one of {', '.join(names())}"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not TOML: {error}") from error
     for override in overrides:
         raw = _replaced(raw, override)
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(f"{path}: {faults(error)}") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds; the mark that some editors put in front of UTF-8 is passed over.
+
+    Raises:
+        OSError: it is not there.
+        RecipeError: it is no TOML, or not in UTF-8.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not in UTF-8: save it as UTF-8") from error
 
 
 def faults(error: ValidationError) -> str:

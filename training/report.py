@@ -11,6 +11,7 @@ from training.figures import confusion_figure, history_figure, recall_figure, re
 from training.history import History
 from training.predictions import Predictions
 from training.recipe import Recipe, resolved
+from training.tables import interval
 from undertone.bundle import Metrics
 
 PAGE: Final = "report.md"
@@ -24,7 +25,7 @@ $protocol.
 |---|---|
 | accuracy | **$accuracy** |
 | UAR (chance is $chance) | **$uar** |
-| 95 % interval of the UAR, bootstrap over the $n_speakers speakers | $low to $high |
+| 95 % interval of the UAR, bootstrap over the $n_speakers speakers | $interval |
 | macro-F1 | $macro_f1 |
 | ECE before and after temperature scaling, 15 bins | $ece_before, $ece |
 | clips | $n_clips |
@@ -76,7 +77,6 @@ def write_report(
         history.write(folder / "history.csv", histories)
         learning = "![Loss and accuracy over epochs](loss_accuracy_plot.png)\n"
         extra += ", `history.csv` the epochs, and `model.keras` the weights that were kept"
-    low, high = metrics.uar_ci95
     page = folder / PAGE
     page.write_text(
         _PAGE.substitute(
@@ -86,8 +86,7 @@ def write_report(
             uar=f"{metrics.uar:.3f}",
             chance=f"{1 / len(table.emotions):.3f}",
             n_speakers=metrics.n_speakers,
-            low=f"{low:.3f}",
-            high=f"{high:.3f}",
+            interval=interval(metrics),
             macro_f1=f"{metrics.macro_f1:.3f}",
             ece_before=f"{metrics.ece_before:.3f}",
             ece=f"{metrics.ece:.3f}",

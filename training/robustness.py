@@ -88,7 +88,8 @@ def measure(
     """Try the models of all folds of a finished cross-validation, and write what comes of it.
 
     Predictions go to ``out/<recipe>/robustness/<number>.csv``, one file a condition in the order of
-    `CONDITIONS`, with NaN where a clip was refused; what they come to goes to ``robustness.json``.
+    `CONDITIONS`, with NaN where a clip was refused; what they come to goes to ``robustness.json``. What lies
+    there of other conditions stays, if it is of the same networks.
 
     Args:
         recipe: that was cross-validated.
@@ -110,20 +111,23 @@ def measure(
     with ProcessPoolExecutor(min(jobs, len(trials)), mp_context=context) as executor:
         done = executor.map(_try_out, trials)
         tables = list(track(done, "trying", total=len(trials), console=console))
-    # Only now: what was measured before stays until there is something in its place.
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    (folder / FOLDER).mkdir()
     pooled: dict[str, list[Predictions]] = {}
     for trial, table in zip(trials, tables, strict=True):
         pooled.setdefault(trial.condition, []).append(table)
-    names = list(CONDITIONS)
-    joined = {condition: concatenate(parts) for condition, parts in pooled.items()}
+    new = {condition: concatenate(parts) for condition, parts in pooled.items()}
+    every = {**_kept(folder / FOLDER, new[PLAIN]), **new}
+    joined = {condition: every[condition] for condition in CONDITIONS if condition in every}
+    # Only now: what was measured before stays until there is something in its place.
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    (folder / FOLDER).mkdir()
     for condition, table in joined.items():
-        predictions.write(folder / FOLDER / f"{names.index(condition):02}.csv", table)
+        predictions.write(folder / FOLDER / _file(condition), table)
     found = losses(joined)
+    partly = [] if len(joined) == len(CONDITIONS) else [name for name in joined if name != PLAIN]
     report = {
         "command": shlex.join(
             ["undertone-train", "robustness", recipe.name, "--seed", str(seed)]
+            + [word for condition in partly for word in ("--condition", condition)]
             + [word for override in overrides for word in ("--set", override)]
         ),
         "seed": seed,
@@ -131,6 +135,25 @@ def measure(
     }
     (folder / FOLDER / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     return found
+
+
+def _file(condition: str) -> str:
+    """Where predictions under a condition lie."""
+    return f"{list(CONDITIONS).index(condition):02}.csv"
+
+
+def _kept(folder: Path, plain: Predictions) -> dict[str, Predictions]:
+    """What lies in ``folder``, where its `PLAIN` was answered just as it is now."""
+    if not (folder / _file(PLAIN)).is_file():
+        return {}
+    before = predictions.read(folder / _file(PLAIN))
+    same = (before.file, before.revision) == (plain.file, plain.revision) and np.allclose(
+        before.probabilities, plain.probabilities, atol=1e-6, equal_nan=True
+    )
+    if not same or set(before.seed) != set(plain.seed):
+        return {}
+    files = {condition: folder / _file(condition) for condition in CONDITIONS}
+    return {name: predictions.read(file) for name, file in files.items() if file.is_file()}
 
 
 def losses(tables: Mapping[str, Predictions]) -> list[Loss]:

@@ -16,7 +16,7 @@ from training.fit import logits, use_threads
 from training.network import average
 from training.predictions import Predictions
 from training.report import write_report
-from training.task import Member, Progress, Report, Run, code_of, finish, protocol_of, summary
+from training.task import Member, Progress, Report, Run, code_of, facts_of, finish, protocol_of
 from undertone.bundle import Calibration
 from undertone.saved_model import SavedModelEngine
 
@@ -72,14 +72,13 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
         evaluate(
             table,
             protocol=f"{described(recipe, protocol)}; this is fold {run.fold}",
-            command=command(recipe, run.kind, [run.fold], [run.seed]),
+            command=command(recipe, run.kind, [run.fold], [run.seed], run.overrides),
             file=TEST,
         ),
         recipe=recipe,
         histories=[h for m in run.members for h in history.read(m.folder / member.HISTORY)],
     )
     matrix = metrics.confusion(validation.truth, calibrated.argmax(axis=1), len(recipe.emotions))
-    members = [summary(each.folder) for each in run.members]
     finish(
         run,
         {
@@ -88,10 +87,7 @@ def assemble(run: Run, report: Report = lambda _: None) -> None:
             "revision": code,
             "validation_uar": metrics.uar(matrix),
             "temperature": temperature,
-            "members": [
-                {name: value for name, value in each.items() if name != "recipe"}
-                for each in members
-            ],
+            "members": [facts_of(each.folder) for each in run.members],
         },
     )
     report(Progress(run.name, 1, 1, f"validation UAR {metrics.uar(matrix):.3f}"))

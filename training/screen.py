@@ -12,7 +12,6 @@ neither train nor test, be it the few that validate there or, part by part, all 
 
 import csv
 import statistics
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from hashlib import sha256
@@ -31,7 +30,18 @@ from training.pool import default_jobs, do_all
 from training.protocols import PARTS, RANDOM
 from training.provenance import revision
 from training.recipe import Recipe
-from training.task import Member, Run, auxiliary_clips, is_finished, protocol_of, split_of, summary
+from training.task import (
+    Member,
+    Run,
+    auxiliary_clips,
+    identified,
+    is_finished,
+    protocol_of,
+    read_clips,
+    split_of,
+    summary,
+)
+from training.twins import require_no_twins
 
 _FOLDER: Final = "screen"
 
@@ -145,11 +155,9 @@ def load(path: Path) -> Plan:
         RecipeError: there is none, or it is not a plan; the message says where.
     """
     try:
-        return Plan.model_validate(tomllib.loads(path.read_text()))
+        return Plan.model_validate(recipes.read_toml(path))
     except OSError as error:
         raise RecipeError(f"no plan at {path}: give a TOML file that names a recipe") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not TOML: {error}") from error
     except ValidationError as error:
         raise RecipeError(f"{path}: {recipes.faults(error)}") from error
 
@@ -194,6 +202,7 @@ def screen(
         UndertoneError: recordings are missing, a change is none, or a network could not be trained.
     """
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
+    require_no_twins(read_clips(recipes.load(plan.recipe, plan.settings), data))
     members = {
         (change.name, fold, seed): member
         for change in plan.changes
@@ -201,7 +210,8 @@ def screen(
         for seed in plan.seeds
         for member in _run(plan, change, fold, seed, data, out).members
     }
-    _require_apart([member.run for member in members.values()])
+    if plan.protocol == "unseen":
+        _require_apart([member.run for member in members.values()])
     waiting = list({member.folder: member for member in members.values()}.values())
     for member in waiting:
         if not is_finished(member):
@@ -292,7 +302,7 @@ def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path
     folder = out / _FOLDER / key(recipe) / f"fold-{fold}-seed-{seed}"
     run = Run(recipe, seed, data, folder, out / FEATURES, revision(), plan.protocol, fold)
     protocol_of(run).require(fold)
-    return run
+    return identified(run)
 
 
 def _require_apart(runs: Sequence[Run]) -> None:
@@ -302,7 +312,7 @@ def _require_apart(runs: Sequence[Run]) -> None:
     for one, split in splits.items():
         validated = {clip.speaker for clip in split.validation}
         for other, tested in splits.items():
-            if validated & {clip.speaker for clip in tested.test} and not split.validates_on_heard:
+            if validated & {clip.speaker for clip in tested.test}:
                 raise RecipeError(
                     f"fold {one} validates on people on whom fold {other} is tested: a plan cannot have both"
                 )

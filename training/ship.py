@@ -1,6 +1,7 @@
 """The model that is shipped: trained on everybody, vouched for by the cross-validation of its recipe."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from training.evidence import (
     summaries,
     write_evidence,
 )
-from training.export import write_bundle
+from training.export import require_free, write_bundle
 from training.extraction import extract_all
 from training.member import MODEL
 from training.network import average
@@ -30,7 +31,7 @@ from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe
-from training.task import Run, all_clips, code_of, read_clips
+from training.task import Run, all_clips, code_of, identified, read_clips
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
 
 LOG: Final = "experiments.csv"
@@ -45,10 +46,13 @@ def ship(
     *,
     log: Path,
     seed: int = 0,
+    overrides: Sequence[str] = (),
     jobs: int | None = None,
     console: Console | None = None,
 ) -> Bundle:
     """Train on all clips, export to ``models/<recipe.model>``, and put the evidence beside it.
+
+    What stands there is replaced once the new model is whole, if it is a model; it is never anything else.
 
     The model of the first fold is kept, too, so that anybody can check that service and training agree; so
     are what `training.robustness` measured and, of a recipe that was screened, the log of all trials.
@@ -59,16 +63,18 @@ def ship(
     answer carries a warning.
 
     Raises:
-        RunError: the cross-validation below ``out`` is not finished, there is no log, or what worse
-            conditions cost was measured of something else.
+        RunError: the cross-validation below ``out`` is not finished, there is no log, what worse
+            conditions cost was measured of something else, or the place is taken by what is no model.
         UndertoneError: recordings are missing, or the export failed.
     """
+    target = models / recipe.model
+    require_free(target)
     if recipe.screened and not log.is_file():
         raise RunError(
             f"{log}: no log there of the trials from which {recipe.name} came; name it with --log"
         )
     clips = read_clips(recipe, data)
-    evidence = finished(recipe, clips, out)
+    evidence = finished(recipe, clips, out, overrides)
     unseen = evidence.get("unseen")
     if unseen is None or seed not in unseen.metrics.seeds:
         raise RunError(
@@ -79,24 +85,28 @@ def ship(
         unseen.protocol.require(fold)
     conditions = require_conditions(out / recipe.name, unseen)
     epochs = chosen_epochs(summaries(unseen), seed)
-    final = Run(
-        recipe,
-        seed,
-        data,
-        out / recipe.name / f"everybody-{epochs}-epochs-seed-{seed}",
-        out / crossval.FEATURES,
-        revision(),
-        "unseen",
-        fold=None,
-        epochs=epochs,
+    final = identified(
+        Run(
+            recipe,
+            seed,
+            data,
+            out / recipe.name / f"everybody-{epochs}-epochs-seed-{seed}",
+            out / crossval.FEATURES,
+            revision(),
+            "unseen",
+            fold=None,
+            epochs=epochs,
+        )
     )
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     extract_all(all_clips(recipe, data), recipe, final.features, jobs=jobs, console=console)
     for stage in final.stages:
         do_all(stage, train_member, jobs, console)
     heard = unseen.protocol.split(unseen.protocol.folds[0], seed).validates_on_heard
+    # Beside what it replaces, which stays until this one is whole; hidden, so that nobody serves it.
+    part = models / f".{recipe.model}.part"
     bundle = write_bundle(
-        models / recipe.model,
+        part,
         average([keras.saving.load_model(member.folder / MODEL) for member in final.members]),
         recipe,
         name=recipe.model,
@@ -118,7 +128,10 @@ def ship(
     write_card(bundle, recipe, evidence, epochs=epochs, seed=seed)
     with console.status("compiling"):
         compile_network(open_bundle(bundle.path / EVIDENCE["unseen"] / f"fold-{fold}"))
-        return compile_network(seal(bundle.path, bundle.manifest))
+        compile_network(seal(bundle.path, bundle.manifest))
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+    return open_bundle(target)
 
 
 def calibrate(validation: Predictions, *, heard: bool) -> Calibration:

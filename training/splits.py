@@ -87,11 +87,14 @@ def random(
 
     It is how much of this field reports its results, and it measures memory for speakers as much as
     hearing of emotion. ``validation`` is a share of what ``test`` leaves.
+
+    Raises:
+        CorpusError: there are too few clips for three sides.
     """
     generator = np.random.default_rng(seed)
     rest, tested = _stratified(clips, test, generator)
     trained, validated = _stratified(rest, validation, generator)
-    return Split("random", trained, validated, tested)
+    return _filled(Split("random", trained, validated, tested))
 
 
 def within(clips: Sequence[Clip], seed: int, part: int, parts: int) -> Split:
@@ -137,7 +140,7 @@ def held_out(
     """Test on some speakers, train on all others; ``validation`` of the latter is carved out at random.
 
     Raises:
-        CorpusError: no clip of those speakers, or of any other.
+        CorpusError: no clip of those speakers, or of any other, or too few to validate.
     """
     test = tuple(clip for clip in clips if clip.speaker in tested)
     rest = tuple(clip for clip in clips if clip.speaker not in tested)
@@ -147,7 +150,22 @@ def held_out(
             f"cannot test on {', '.join(sorted(tested))} and train on others: speakers are {known}"
         )
     trained, validated = _stratified(rest, validation, np.random.default_rng(0))
-    return Split(name, trained, validated, test)
+    return _filled(Split(name, trained, validated, test))
+
+
+def _filled(split: Split) -> Split:
+    """The split, if there is somebody on every side of it."""
+    for side, clips in (
+        ("train", split.train),
+        ("validate", split.validation),
+        ("be tested", split.test),
+    ):
+        if not clips:
+            raise CorpusError(
+                f"{split.name}: no clip is left to {side}: record more; three of an emotion are the least, "
+                "and say nothing yet"
+            )
+    return split
 
 
 def _speakers(actors: Sequence[int]) -> frozenset[str]:
@@ -157,11 +175,15 @@ def _speakers(actors: Sequence[int]) -> frozenset[str]:
 def _stratified(
     clips: Sequence[Clip], share: float, generator: np.random.Generator
 ) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """``clips`` without a random ``share`` of each emotion, and that share; both in the order given."""
+    """``clips`` without a random ``share`` of each emotion, and that share; both in the order given.
+
+    Of an emotion with two clips or more, one at least is picked, however small the share.
+    """
     chosen: set[int] = set()
     for emotion in sorted({clip.emotion for clip in clips}):
         members = [index for index, clip in enumerate(clips) if clip.emotion == emotion]
-        picked = generator.permutation(members)[: round(share * len(members))]
+        count = max(round(share * len(members)), 1 if len(members) > 1 else 0)
+        picked = generator.permutation(members)[:count]
         chosen.update(picked.tolist())
     return (
         tuple(clip for index, clip in enumerate(clips) if index not in chosen),

@@ -7,7 +7,7 @@ from typing import Final
 from rich.table import Table
 
 from training.paired import Paired
-from training.protocols import Kind
+from training.protocols import Reported
 from training.recipe import Recipe
 from training.robustness import Loss
 from training.screen import Trial, apart, leaderboard
@@ -28,14 +28,14 @@ def metrics_table(metrics: Metrics, emotions: Sequence[str]) -> Table:
     return table
 
 
-_TESTED_ON: Final[Mapping[Kind, str]] = {
+_TESTED_ON: Final[Mapping[Reported, str]] = {
     "random": "a random fifth of all clips",
     "unseen": "unseen speakers",
     "unseen-5": "unseen speakers, five folds",
 }
 
 
-def protocols_table(recipe: Recipe, measured: Mapping[Kind, Metrics]) -> Table:
+def protocols_table(recipe: Recipe, measured: Mapping[Reported, Metrics]) -> Table:
     """Both protocols side by side: what was measured under each, or the command that measures it."""
     table = Table(title=f"{recipe.name} says that it reaches: {recipe.claim}", title_justify="left")
     for heading in ("tested on", "accuracy", "UAR", "seeds", "clips"):
@@ -119,10 +119,17 @@ def mean_and_sd(values: Sequence[float]) -> str:
     return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 
 
-def _headline(metrics: Metrics) -> str:
+def interval(metrics: Metrics) -> str:
+    """Of the UAR over speakers, in words."""
+    if metrics.uar_ci95 is None:
+        return "none: one speaker says nothing of others"
     low, high = metrics.uar_ci95
+    return f"{low:.3f} to {high:.3f}"
+
+
+def _headline(metrics: Metrics) -> str:
     lines = [
-        f"UAR {metrics.uar:.3f} (95 % over speakers {low:.3f} to {high:.3f})   "
+        f"UAR {metrics.uar:.3f} (95 % over speakers {interval(metrics)})   "
         f"accuracy {metrics.accuracy:.3f}   macro-F1 {metrics.macro_f1:.3f}   "
         f"ECE {metrics.ece_before:.3f} before, {metrics.ece:.3f} after calibration",
         "folds: " + "  ".join(f"{fold}: {value:.3f}" for fold, value in metrics.fold_uar.items()),

@@ -10,9 +10,10 @@ from rich.console import Console
 from training.dataset import Dataset, evaluation_set
 from training.errors import RecipeError
 from training.extraction import extract_all
-from training.protocols import Kind, protocol
+from training.protocols import Reported, protocol
 from training.recipe import Recipe
 from training.task import read_clips
+from training.twins import require_no_twins
 
 
 def take_away(
@@ -21,7 +22,7 @@ def take_away(
     cache: Path,
     target: Path,
     *,
-    kind: Kind,
+    kind: Reported,
     fold: str | None,
     seed: int,
     jobs: int,
@@ -48,9 +49,11 @@ def take_away(
     """
     if target.suffix not in (".npz", ".json"):
         raise RecipeError(f"{target}: features are written as .npz or as .json")
+    target.parent.mkdir(parents=True, exist_ok=True)
     plain = recipe.augmentation.model_copy(update={"variants": 0})
     recipe = recipe.model_copy(update={"augmentation": plain})
     clips = read_clips(recipe, data)
+    require_no_twins(clips)
     measured = protocol(kind, recipe.corpora, clips)
     split = measured.split(measured.require(fold), seed)
     extract_all(clips, recipe, cache, jobs=jobs, console=console)

@@ -5,8 +5,9 @@ never done again, so whoever is interrupted just asks again.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -40,6 +41,10 @@ class Run:
     """None: everybody trains."""
     epochs: int | None = None
     """How many to train, where nobody is left to validate."""
+    clips: str = ""
+    """The `fingerprint` of all clips that have a part in it; empty where it is not to be compared."""
+    overrides: tuple[str, ...] = ()
+    """What of the recipe was replaced, for the command that its figures name."""
 
     @property
     def name(self) -> str:
@@ -99,6 +104,11 @@ class Member:
     def recipe(self) -> Recipe:
         """The run's."""
         return self.run.recipe
+
+    @property
+    def clips(self) -> str:
+        """The run's."""
+        return self.run.clips
 
     @property
     def trained_by(self) -> Recipe:
@@ -166,8 +176,20 @@ def member_seed(recipe: Recipe, seed: int, number: int) -> int:
 
 
 def is_finished(task: Task) -> bool:
-    """Whether the results of this very recipe stand in the task's folder; raises as below."""
-    return is_finished_in(task.folder, task.recipe)
+    """Whether the results of this very recipe, of these very clips, stand in the task's folder.
+
+    Raises:
+        RunError: those of another recipe, or of other clips, do.
+    """
+    if not is_finished_in(task.folder, task.recipe):
+        return False
+    kept = summary(task.folder).get("clips", "")
+    if task.clips and kept and kept != task.clips:
+        raise RunError(
+            f"{task.folder} holds a run of other clips (some came, went, or are labelled otherwise since): "
+            "remove it, or choose another --out"
+        )
+    return True
 
 
 def is_finished_in(folder: Path, recipe: Recipe) -> bool:
@@ -183,6 +205,23 @@ def is_finished_in(folder: Path, recipe: Recipe) -> bool:
             f"{folder} holds a run of another recipe: remove it, or choose another --out"
         )
     return True
+
+
+def fingerprint(sides: Sequence[Sequence[Clip]]) -> str:
+    """The same for the same clips on the same sides, by names, speakers and emotions."""
+    lines = [
+        f"{number} {clip.corpus}/{clip.name} {clip.speaker} {clip.emotion}\n"
+        for number, side in enumerate(sides)
+        for clip in side
+    ]
+    return sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+def identified(run: Run) -> Run:
+    """The run, with the `fingerprint` of its clips; raises as `split_of` does."""
+    split = split_of(run)
+    sides = (split.train, split.validation, split.test, auxiliary_clips(run, split))
+    return replace(run, clips=fingerprint(sides))
 
 
 def is_recipe(kept: Mapping[str, Any], recipe: Recipe) -> bool:
@@ -214,20 +253,23 @@ def code_of(run: Run) -> str:
 
 def finish(task: Task, facts: Mapping[str, Any]) -> None:
     """Say that the task is done, and what it came to."""
-    mark_finished(task.folder, task.recipe, {"seed": task.seed, **facts})
+    mark_finished(task.folder, task.recipe, {"seed": task.seed, "clips": task.clips, **facts})
 
 
 def mark_finished(folder: Path, recipe: Recipe, facts: Mapping[str, Any]) -> None:
     """Say that the task of that folder is done, by that recipe, and what it came to."""
     body = {"recipe": json.loads(resolved(recipe)), **facts}
-    (folder / _DONE).write_text(json.dumps(body, indent=2) + "\n")
+    # Whole or not at all: half of it would stand in the way for ever.
+    part = folder / f".{_DONE}.part"
+    part.write_text(json.dumps(body, indent=2) + "\n")
+    part.replace(folder / _DONE)
 
 
 def summary(folder: Path) -> dict[str, Any]:
     """What a finished task wrote of itself.
 
     Raises:
-        RunError: there is no finished task.
+        RunError: there is no finished task, or what it wrote is damaged.
     """
     try:
         loaded: dict[str, Any] = json.loads((folder / _DONE).read_text())
@@ -235,7 +277,18 @@ def summary(folder: Path) -> dict[str, Any]:
         raise RunError(
             f"{folder}: no finished run there; `undertone-train crossval` makes it"
         ) from error
+    except ValueError as error:
+        raise RunError(f"{folder / _DONE} is damaged ({error}): remove {folder}") from error
     return loaded
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """The summary of a finished task without what is the same for all of a cross-validation.
+
+    Raises:
+        RunError: as `summary` says.
+    """
+    return {key: value for key, value in summary(folder).items() if key not in ("recipe", "clips")}
 
 
 def read_clips(recipe: Recipe, data: Path) -> tuple[Clip, ...]:

@@ -18,7 +18,7 @@ from training.predictions import Predictions
 from training.report import write_report
 from undertone.bundle import Manifest, Metrics
 from undertone.classifier import Classifier
-from undertone.errors import UnusableAudio
+from undertone.errors import AudioError, UnusableAudio
 
 PREDICTIONS: Final = "predictions.csv"
 
@@ -55,8 +55,7 @@ def hear(
         console: where the bar goes.
 
     Raises:
-        CorpusError: the model knows none of their emotions, or hears nobody speak.
-        AudioError: a clip cannot be read.
+        CorpusError: the model knows none of their emotions, hears nobody speak, or a clip cannot be read.
     """
     manifest = model.manifest
     known = [clip for clip in clips if clip.emotion in manifest.emotions]
@@ -70,6 +69,8 @@ def hear(
             ranked = model.predict(clip.path).probabilities
         except UnusableAudio:
             continue
+        except AudioError as error:
+            raise CorpusError(f"{clip.path}: {error.detail} Mend it, or take it out.") from error
         scores = {each.label: each.score for each in ranked}
         heard.append((clip, [scores[emotion] for emotion in manifest.emotions]))
     if not heard:

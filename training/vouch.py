@@ -1,8 +1,10 @@
 """What was measured of a recipe after its model was shipped, put beside the model."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -22,11 +24,11 @@ from training.evidence import (
     write_evidence,
 )
 from training.predictions import Predictions
-from training.protocols import Kind, protocol
+from training.protocols import Reported, protocol
 from training.recipe import Recipe
 from training.restore import require_same_recipe
 from training.task import read_clips
-from undertone.bundle import Bundle, Metrics, open_bundle, seal
+from undertone.bundle import CARD, Bundle, Metrics, open_bundle, seal
 from undertone.classifier import load
 
 ELSEWHERE: Final = "elsewhere"
@@ -41,11 +43,13 @@ def vouch(
     *,
     seed: int = 0,
     on: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     console: Console | None = None,
 ) -> Bundle:
     """Give ``models/<recipe.model>`` what was measured since: with more seeds, by other protocols, in noise.
 
     Predictions, manifest and card get the new figures; network, temperature and threshold stay as they are.
+    A card that this code would write otherwise is news, too.
 
     Args:
         recipe: of the model.
@@ -54,6 +58,7 @@ def vouch(
         models: where the bundle is.
         seed: that the model was shipped with.
         on: corpora that it learnt nothing from, which it is to hear now.
+        overrides: what of the recipe was replaced, for the command that the figures name.
         console: where the bars go.
 
     Raises:
@@ -66,7 +71,7 @@ def vouch(
     clips = read_clips(recipe, data)
     new = {
         kind: evidence
-        for kind, evidence in finished(recipe, clips, out).items()
+        for kind, evidence in finished(recipe, clips, out, overrides).items()
         if _is_news(bundle, recipe, clips, kind, evidence)
     }
     unseen = new.get("unseen") or _shipped(bundle, recipe, clips, "unseen")
@@ -74,7 +79,14 @@ def vouch(
     # Before anything is changed, since a bundle with a file too many does not load.
     heard = _elsewhere(bundle, data, on, console or Console(stderr=True))
     tried = copy_conditions(conditions, bundle)
-    if not new and not tried and not heard:
+    runs = json.loads((bundle.path / EVIDENCE["unseen"] / RUNS).read_text())
+    epochs = chosen_epochs(runs, seed)
+    if (
+        not new
+        and not tried
+        and not heard
+        and _card_is_up_to_date(bundle, recipe, clips, epochs, seed)
+    ):
         raise RunError(
             f"{out / recipe.name}: nothing finished there that {bundle.path} does not have; "
             "`undertone-train crossval --protocol random` measures it on a random split, "
@@ -100,24 +112,36 @@ def vouch(
             "calibration": calibration,
         }
     )
-    vouched = Bundle(bundle.path, manifest)
     runs = json.loads((bundle.path / EVIDENCE["unseen"] / RUNS).read_text())
-    write_card(
-        vouched,
-        recipe,
-        {
-            kind: _shipped(vouched, recipe, clips, kind)
-            for kind, folder in EVIDENCE.items()
-            if (bundle.path / folder).is_dir()
-        },
-        epochs=chosen_epochs(runs, seed),
-        seed=seed,
-    )
+    vouched = Bundle(bundle.path, manifest)
+    _write_card(vouched, recipe, clips, chosen_epochs(runs, seed), seed)
     return seal(bundle.path, manifest)
 
 
+def _write_card(
+    bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], epochs: int, seed: int
+) -> None:
+    """The card of all evidence that lies in a bundle."""
+    measured = {
+        kind: _shipped(bundle, recipe, clips, kind)
+        for kind, folder in EVIDENCE.items()
+        if (bundle.path / folder).is_dir()
+    }
+    write_card(bundle, recipe, measured, epochs=epochs, seed=seed)
+
+
+def _card_is_up_to_date(
+    bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], epochs: int, seed: int
+) -> bool:
+    """Whether the same card would be written again; tried on a copy, since figures are drawn beside it."""
+    with TemporaryDirectory() as folder:
+        copy = Bundle(Path(shutil.copytree(bundle.path, Path(folder) / "copy")), bundle.manifest)
+        _write_card(copy, recipe, clips, epochs, seed)
+        return (copy.path / CARD).read_bytes() == (bundle.path / CARD).read_bytes()
+
+
 def _is_news(
-    bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind, evidence: Crossval
+    bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Reported, evidence: Crossval
 ) -> bool:
     """Whether a protocol was not measured of the model, or with fewer seeds."""
     if evidence.protocol.name not in bundle.manifest.metrics:
@@ -166,7 +190,7 @@ def _elsewhere(
     ]
 
 
-def _shipped(bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Kind) -> Crossval:
+def _shipped(bundle: Bundle, recipe: Recipe, clips: tuple[Clip, ...], kind: Reported) -> Crossval:
     """The evidence that lies in a bundle."""
     folder = bundle.path / EVIDENCE[kind]
     measured = protocol(kind, recipe.corpora, clips)

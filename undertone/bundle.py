@@ -65,8 +65,8 @@ class Metrics(_Frozen):
     """Unweighted average recall: the mean of the recalls of the classes."""
     accuracy: Share
     macro_f1: Share
-    uar_ci95: tuple[Share, Share]
-    """95 % interval over speakers drawn with replacement."""
+    uar_ci95: tuple[Share, Share] | None
+    """95 % interval over speakers drawn with replacement; None for one speaker."""
     per_class_recall: dict[str, Share]
     """Of the emotions that occurred."""
     confusion: list[list[int]]

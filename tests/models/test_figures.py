@@ -13,6 +13,7 @@ from training.conditions import CONDITIONS, PLAIN
 from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
 from training.evaluate import evaluate, uar_of
 from training.splits import EMOBOX, FIVE
+from training.task import is_recipe
 from undertone.bundle import find, open_bundle
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -182,8 +183,13 @@ def test_who_chose_the_settings_is_told_apart_and_the_log_is_there(bundle):
 
 
 @each_bundle
-def test_the_runs_were_made_by_one_recipe(bundle):
+def test_the_runs_were_made_by_one_recipe_and_the_card_names_all_code(bundle):
+    card = (bundle.path / "README.md").read_text()
+    revisions = set(read(bundle).revision)
+    assert len(revisions) == 1 or all(f"`{revision}`" in card for revision in revisions)
     for kind in kinds(bundle):
+        kept = json.loads((bundle.path / EVIDENCE[kind] / "recipe.json").read_text())
+        assert is_recipe(kept, recipe_of(bundle))
         runs = json.loads((bundle.path / EVIDENCE[kind] / "runs.json").read_text())
         table = read(bundle, kind=kind)
         assert {(str(run["fold"]), run["seed"]) for run in runs} == {

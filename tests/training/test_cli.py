@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,24 @@ def test_missing_recordings_are_one_line(tmp_path):
     done = undertone_train("crossval", "ravdess-conv-blstm", "--data", tmp_path, check=False)
     assert done.returncode == 1
     assert "undertone-train download ravdess" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["crossval", "features"])
+def test_what_only_screen_asks_is_not_offered(command, tmp_path):
+    where = ["--data", tmp_path, "--out", tmp_path / "x.npz", "--protocol", "within-random"]
+    done = undertone_train(command, "ravdess-conv-blstm", *where, check=False)
+    assert done.returncode == 2
+    assert "'within-random' is not one of" in done.stderr
+
+
+def test_what_the_file_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    page = tmp_path / "file" / "results.md"
+    models = Path(__file__).resolve().parents[2] / "models"
+    done = undertone_train("results", "--models", models, "--out", page, check=False)
+    assert done.returncode == 1
+    assert "error: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,6 +1,9 @@
 """Features are what the service hears, the same each time, and extracted once."""
 
+import ast
+import importlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +11,11 @@ from rich.console import Console
 
 from tests.support.ravdess import write_ravdess
 from tests.support.sounds import hum_wav
-from training import corpora, recipe
+from training import augment, corpora, extraction, recipe
 from training.clip import Clip
 from training.errors import CorpusError
 from training.extraction import extract_all, extracted
-from undertone import audio
+from undertone import audio, features
 from undertone.features import extract
 
 RECIPE = recipe.load("ravdess-conv-blstm", ["augmentation.variants=2"])
@@ -33,6 +36,60 @@ def test_the_first_variant_is_the_clip_as_the_service_hears_it(clips, tmp_path):
         assert np.abs(found[1] - found[0]).max() > 1
 
 
+def test_every_module_between_a_file_and_its_features_is_part_of_the_key():
+    ways = [audio, features, augment]
+    # What cannot change a number: words for errors, limits that only refuse, and what a recipe says.
+    silent = {
+        "undertone.errors",
+        "undertone.limits",
+        "undertone.sniff",
+        "training.errors",
+        "training.recipe",
+    }
+    for module in ways:
+        for name in set(imported(module)) - silent:
+            found = importlib.import_module(name)
+            if found not in ways:
+                ways.append(found)
+    assert len(ways) > 10
+    assert {way.__name__ for way in ways} <= {each.__name__ for each in extraction.MODULES}
+
+
+def imported(module):
+    """The modules of ours that a module imports, but for types."""
+    tree = ast.parse(Path(module.__file__).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("undertone", "training"):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith(
+            ("undertone.", "training.")
+        ):
+            yield node.module
+
+
+def test_other_libraries_make_other_features(clips, tmp_path, monkeypatch):
+    kept = tmp_path / "kept"
+    extracted(clips[0], RECIPE, kept)
+    monkeypatch.setattr(extraction, "library_versions", lambda _: {"soxr": "another"})
+    extraction._code.cache_clear()
+    extracted(clips[0], RECIPE, kept)
+    extraction._code.cache_clear()
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_a_clip_that_cannot_be_read_is_named(clips, tmp_path):
+    clips[0].path.write_bytes(b"")
+    with pytest.raises(CorpusError, match=rf"{clips[0].name}\.wav: The audio is empty"):
+        extracted(clips[0], RECIPE, tmp_path / "kept")
+
+
+def test_a_long_name_in_another_script_is_kept(tmp_path):
+    path = tmp_path / f"{'声' * 80}.wav"
+    path.write_bytes(hum_wav(1.0))
+    clip = Clip(path, path.stem, "mine", "mine/anna", "sad", "")
+    assert len(extracted(clip, RECIPE, tmp_path / "kept")) == 3
+
+
 def test_a_second_run_does_not_extract_again(clips, tmp_path, monkeypatch):
     kept = tmp_path / "kept"
     extract_all(clips, RECIPE, kept, jobs=1, console=Console(file=io.StringIO()))
@@ -43,8 +100,8 @@ def test_a_second_run_does_not_extract_again(clips, tmp_path, monkeypatch):
 
     monkeypatch.setattr(audio, "read", fail)
     extract_all(clips, RECIPE, kept, jobs=1, console=Console(file=io.StringIO()))
-    for clip, features in zip(clips, first, strict=True):
-        np.testing.assert_array_equal(extracted(clip, RECIPE, kept), features)
+    for clip, before in zip(clips, first, strict=True):
+        np.testing.assert_array_equal(extracted(clip, RECIPE, kept), before)
 
 
 def test_another_spec_and_another_file_are_extracted_anew(clips, tmp_path):

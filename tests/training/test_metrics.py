@@ -26,12 +26,18 @@ def test_confusion_by_hand():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_like_scikit_learn(seed):
+@pytest.mark.parametrize("unheard", [None, 2])
+def test_like_scikit_learn(seed, unheard):
     sklearn = pytest.importorskip("sklearn.metrics")
     truth, probabilities = draw(seed)
     predicted = probabilities.argmax(axis=1)
+    if unheard is not None:  # a class that neither occurs nor is predicted
+        kept = (truth != unheard) & (predicted != unheard)
+        truth, predicted = truth[kept], predicted[kept]
     matrix = metrics.confusion(truth, predicted, 5)
-    np.testing.assert_array_equal(matrix, sklearn.confusion_matrix(truth, predicted))
+    np.testing.assert_array_equal(
+        matrix, sklearn.confusion_matrix(truth, predicted, labels=range(5))
+    )
     assert metrics.uar(matrix) == pytest.approx(sklearn.balanced_accuracy_score(truth, predicted))
     assert metrics.macro_f1(matrix) == pytest.approx(
         sklearn.f1_score(truth, predicted, average="macro")
@@ -41,6 +47,13 @@ def test_like_scikit_learn(seed):
 def test_a_class_that_never_occurs_is_left_out_of_the_mean():
     matrix = metrics.confusion(np.array([0, 1]), np.array([0, 0]), 3)
     assert metrics.uar(matrix) == 0.5
+    assert metrics.macro_f1(matrix) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_one_speaker_has_no_interval():
+    truth, probabilities = draw(0)
+    predicted = probabilities.argmax(axis=1)
+    assert metrics.bootstrap_uar(truth, predicted, ["mine/unknown"] * len(truth), 5) is None
 
 
 def test_ece_of_one_bin_by_hand():

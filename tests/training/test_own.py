@@ -1,5 +1,7 @@
 """A corpus of one's own: folders or a table, and words for what is wrong with it."""
 
+import os
+
 import pytest
 
 from tests.support.sounds import hum_wav
@@ -43,6 +45,8 @@ def test_a_table(tmp_path):
         ("path,emotion\n", r"clips\.csv has no column speaker; it needs path, emotion, speaker"),
         ("path,emotion,speaker\nno.wav,sad,x\n", r"clips\.csv, line 2: there is no file .*no\.wav"),
         ("path,emotion,speaker\na.wav,bored,x\n", r"line 2: 'bored' is no emotion known here"),
+        ("path,emotion,speaker\na.wav\n", r"line 2: '' is no emotion known here"),
+        ("path,emotion,speaker\n,sad,x\n", r"line 2: there is no file"),
         ("path,emotion,speaker\n", "holds no WAV or FLAC file in a folder of its emotion"),
     ],
 )
@@ -50,6 +54,52 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path, table, message):
     write(tmp_path / "mine" / "a.wav")
     (tmp_path / "mine" / "clips.csv").write_text(table)
     with pytest.raises(CorpusError, match=message):
+        corpora.read("mine", tmp_path)
+
+
+def test_blanks_around_a_name_make_nobody_else_of_its_owner(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / "mine" / f"{name}.wav")
+    table = tmp_path / "mine" / "clips.csv"
+    table.write_text("path,emotion,speaker\r\na.wav,sad,anna\r\n b.wav ,sad , anna \r\n")
+    assert {clip.speaker for clip in corpora.read("mine", tmp_path)} == {"mine/anna"}
+
+
+def test_a_row_that_comes_twice_is_one_clip(tmp_path):
+    write(tmp_path / "mine" / "a.wav")
+    (tmp_path / "mine" / "clips.csv").write_text("path,emotion,speaker\n" + 2 * "a.wav,sad,anna\n")
+    assert len(corpora.read("mine", tmp_path)) == 1
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    for suffix in ("wav", "flac"):
+        write(tmp_path / "mine" / "sad" / "anna" / f"1.{suffix}")
+    with pytest.raises(CorpusError, match=r"1\.flac .* and .*1\.wav .* go by one name"):
+        corpora.read("mine", tmp_path)
+
+
+def test_one_clip_of_two_people_is_refused(tmp_path):
+    write(tmp_path / "mine" / "a.wav")
+    (tmp_path / "mine" / "clips.csv").write_text(
+        "path,emotion,speaker\na.wav,sad,anna\na.wav,sad,ben\n"
+    )
+    with pytest.raises(CorpusError, match=r"mine/anna, sad.*mine/ben, sad.*go by one name"):
+        corpora.read("mine", tmp_path)
+
+
+def test_a_table_of_another_encoding_is_refused(tmp_path):
+    write(tmp_path / "mine" / "a.wav")
+    text = "path,emotion,speaker\na.wav,sad,Zoë\n"
+    (tmp_path / "mine" / "clips.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"clips\.csv is not in UTF-8: save it as CSV UTF-8"):
+        corpora.read("mine", tmp_path)
+
+
+def test_a_file_name_of_another_encoding_is_refused(tmp_path):
+    write(tmp_path / "mine" / "sad" / "anna" / "1.wav")
+    path = tmp_path / "mine" / "sad" / "anna" / "1.wav"
+    path.rename(path.parent / os.fsdecode(b"Zo\xeb.wav"))
+    with pytest.raises(CorpusError, match="is not in UTF-8: rename it"):
         corpora.read("mine", tmp_path)
 
 

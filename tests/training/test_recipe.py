@@ -48,6 +48,16 @@ def test_a_fault_is_named_with_its_place(override, message):
         recipe.load("ravdess-conv-blstm", [override])
 
 
+def test_a_mark_in_front_of_utf_8_is_passed_over_and_other_encodings_are_refused(tmp_path):
+    text = (recipe.FOLDER / "ravdess-lstm.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8-sig")
+    assert recipe.load(path) == recipe.load("ravdess-lstm")
+    path.write_bytes(f"{text}# Zoë".encode("cp1252"))
+    with pytest.raises(RecipeError, match=r"mine\.toml: not in UTF-8: save it as UTF-8"):
+        recipe.load(path)
+
+
 def test_what_is_not_toml(tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text("name = ")

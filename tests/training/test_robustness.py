@@ -20,7 +20,9 @@ def test_what_worse_conditions_cost_is_computed_from_what_is_written(trained, tm
     printed = undertone_train(*command, "silence", "--condition", "20 dB s").stdout
     folder = runs / "robustness"
     report = json.loads((folder / "robustness.json").read_text())
-    assert shlex.split(report["command"])[2:] == ["ravdess-conv-blstm", "--seed", "0", *settings()]
+    asked = ["--condition", "20 dB softer", "--condition", "silence around it, 0.5 s"]
+    words = ["ravdess-conv-blstm", "--seed", "0", *asked, *settings()]
+    assert shlex.split(report["command"])[2:] == words
     plain, softer, silent = report["losses"]
     assert [each["condition"] for each in (plain, softer, silent)] == [
         "as recorded",
@@ -35,4 +37,8 @@ def test_what_worse_conditions_cost_is_computed_from_what_is_written(trained, tm
     assert silent["accuracy"] == pytest.approx(np.mean(right))
     assert softer["cost"] == pytest.approx(0, abs=0.01), "it levels what it hears"
     assert f"{silent['uar']:.3f}" in printed
+    undertone_train(*command, "20 dB louder")
+    again = json.loads((folder / "robustness.json").read_text())["losses"]
+    assert [loss for loss in again if loss["condition"] != "20 dB louder"] == report["losses"]
+    assert len(again) == 4
     assert "no condition 'rain'" in undertone_train(*command, "rain", check=False).stderr

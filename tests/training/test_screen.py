@@ -145,6 +145,27 @@ def test_a_plan_that_would_ask_the_wrong_people(tmp_path, folds, settings, messa
         screen.screen(screen.load(path), tmp_path, tmp_path / "runs", tmp_path / "log.csv")
 
 
+@pytest.mark.parametrize("name", ["tess", "mine"])
+def test_whoever_validates_is_tested_in_no_other_fold_of_a_plan(tmp_path, name):
+    for number, person in enumerate(("OAF", "YAF")):
+        for take in "abc":
+            for emotion in ("happy", "sad"):
+                sound = encode(voice(3, 0.2, seed=100 * number + ord(take)), 16_000)
+                tess = tmp_path / "tess" / f"{person}_{take}_{emotion}.wav"
+                mine = tmp_path / "mine" / emotion / person / f"{take}{emotion}.wav"
+                path = tess if name == "tess" else mine
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(sound + bytes(len(emotion)))
+    folds = ["OAF", "YAF"] if name == "tess" else ["1", "2"]
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f"recipe = 'tess-conv-blstm'\nfolds = {folds}\nchanges = [{{ name = 'a' }}]\n"
+        f"settings = ['corpora=[\"{name}\"]']"
+    )
+    with pytest.raises(RecipeError, match=r"validates on people on whom fold .* is tested"):
+        screen.screen(screen.load(path), tmp_path, tmp_path / "runs", tmp_path / "log.csv")
+
+
 def test_another_feature_is_another_network():
     spec = "spec.features=[{{ kind = 'log_mel' }}, {{ kind = '{}' }}]"
     keys = {

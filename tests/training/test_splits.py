@@ -82,6 +82,27 @@ def test_a_part_that_does_not_exist(clips, part):
         within(clips, 0, part, 4)
 
 
+@pytest.mark.parametrize("takes", [2, 3])
+def test_of_few_clips_one_of_each_emotion_validates(takes):
+    few = tuple(
+        clip(actor, emotion, take=take)
+        for actor in (1, 2, 3)
+        for emotion in ("happy", "sad")
+        for take in range(takes)
+    )
+    split = speaker(few, "ravdess/01")
+    assert [each.emotion for each in split.validation] == ["happy", "sad"]
+    assert_disjoint(split, lambda clip: clip.name)
+
+
+def test_too_few_clips_are_refused_before_anybody_trains():
+    two = tuple(clip(actor, "happy") for actor in (1, 2))
+    with pytest.raises(CorpusError, match="no clip is left to validate: record more"):
+        speaker(two, "ravdess/01")
+    with pytest.raises(CorpusError, match="no clip is left to validate"):
+        random(two, 0)
+
+
 def test_a_fold_that_does_not_exist(clips):
     with pytest.raises(ValueError, match="fold 7 does not exist"):
         by_actor(clips, EMOBOX, 7)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from training.protocols import Kind
+from training.protocols import Reported
 from undertone.errors import UndertoneError
 
 # A file or a pipe has no width of its own; a confusion matrix needs one.
@@ -48,7 +48,7 @@ EXPERIMENTS: Final = Path("training/experiments/experiments.csv")
 
 
 ProtocolOption = Annotated[
-    Kind,
+    Reported,
     typer.Option(
         help="Test on speakers that training never heard (of RAVDESS also in five folds), or on a random "
         "fifth of all clips."
@@ -58,9 +58,16 @@ ProtocolOption = Annotated[
 
 @contextmanager
 def words_for_errors() -> Iterator[None]:
-    """An error of ours is one line on stderr and exit code 1, not a traceback."""
+    """An error of ours, or of the file system, is one line on stderr and exit code 1, not a traceback."""
     try:
         yield
     except UndertoneError as error:
-        err.print("[red]error:[/red]", escape(error.detail), highlight=False, soft_wrap=True)
+        _say(error.detail)
         raise typer.Exit(1) from error
+    except OSError as error:  # a full disk, a folder that may not be written
+        _say(str(error))
+        raise typer.Exit(1) from error
+
+
+def _say(detail: str) -> None:
+    err.print("[red]error:[/red]", escape(detail), highlight=False, soft_wrap=True)

@@ -102,6 +102,7 @@ def fit(
             models,
             log=log,
             seed=seed,
+            overrides=overrides or (),
             jobs=jobs,
             console=err,
         )
@@ -162,6 +163,7 @@ def leaderboard(
     with words_for_errors():
         trials = screening.read(log)
         if to:
+            to.parent.mkdir(parents=True, exist_ok=True)
             to.write_text(ablation.page(trials, screening.plans(plans)))
             console.print(f"[dim]{to}[/dim]")
         else:
@@ -206,6 +208,7 @@ def vouch(
             models,
             seed=seed,
             on=on or (),
+            overrides=overrides or (),
             console=err,
         )
         console.print(f"{bundle.path}  [dim]{bundle.manifest.digest[:12]}[/dim]")

@@ -227,5 +227,7 @@ def results(
     from training.standings import page
 
     with words_for_errors():
-        to.write_text(page(models))
+        written = page(models)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(written)
         screen.print(f"[dim]{to}[/dim]")
