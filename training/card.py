@@ -152,7 +152,8 @@ def write_card(
         revision=manifest.revision,
         libraries=", ".join(f"{name} {version}" for name, version in manifest.libraries.items()),
         corpora="\n".join(
-            f"- {corpus.name}, {corpus.licence}: {corpus.citation}, <{corpus.url}>"
+            f"- {corpus.name}, {corpus.licence}: {corpus.citation}"
+            + (f", <{corpus.url}>" if corpus.url else "")
             for corpus in manifest.corpora
         ),
         licence=manifest.licence,

@@ -49,6 +49,11 @@ def test_a_corpus_of_ones_own_ends_in_a_served_model(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "unseen speakers" in done.stdout
+    card = (tmp_path / "models" / "mine" / "README.md").read_text()
+    assert "recordings of your own" in card
+    assert "`undertone-train crossval mine.toml --seed 0` makes these figures again" in card
+    for unfounded in ("acted", "North American", "non-commercial", "a test computes"):
+        assert unfounded not in card
     upload, name = re.search(r"file=@(\S+) '[^']*model=(\w+)'", serve).groups()
     app = create_app(Settings(models=tmp_path / "models", port=0))
     with running(app) as url, (tmp_path / upload).open("rb") as clip:
