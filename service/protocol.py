@@ -1,6 +1,7 @@
 """The connection itself: one that does not say what it wants is closed, before there is a request."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,20 +15,42 @@ TAKE_S: Final = 20.0
 LAST_S: Final = 0.5
 """How long an idle connection is listened to at the end of the process."""
 
+REST_S: Final = 30.0
+"""How long a client may go on sending a body that was answered before its end; nginx waits as long."""
+
+REST_PAUSE_S: Final = 5.0
+"""How long it may send nothing of it meanwhile."""
+
+REST_BYTES: Final = 256 * 1024 * 1024
+"""How much of it is taken and thrown away; ten minutes of 24 bits in stereo at 48 kHz are 165 MiB."""
+
 
 class PunctualProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, which alone would wait for a header forever.
 
     What comes after the header is timed by `service.limits`.
+
+    Most clients send all of a body before they look for an answer. Closed in their face, a connection
+    is reset, and some of them lose the answer with it, or take the service for dead. So the rest of
+    a body that was refused is listened to, within bounds, and thrown away (RFC 9112, section 9.6).
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _rest = 0
+    _rest_ends: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first header."""
-        self._sending = _Sending(transport, self.loop)
+        self._sending = _Sending(transport, self.loop, self._listens_on)
         super().connection_made(cast("asyncio.Transport", self._sending))
         self._wait(HEADER_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Hear what came, or throw it away where all was said."""
+        if self._rest_ends is None:
+            super().data_received(data)
+        else:
+            self._throw_away(len(data))
 
     def on_headers_complete(self) -> None:
         """Wait no more."""
@@ -47,6 +70,13 @@ class PunctualProtocol(HttpToolsProtocol):
         """Begin to wait for the next header; what is still sent of the last body does not count."""
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
+            self._wait(REST_S if self.cycle.more_body else HEADER_S)
+
+    def on_message_complete(self) -> None:
+        """Begin to wait for the next header, where the answer was there before the end of the body."""
+        super().on_message_complete()
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+            self.cycle.more_body = False
             self._wait(HEADER_S)
 
     def shutdown(self) -> None:
@@ -54,6 +84,8 @@ class PunctualProtocol(HttpToolsProtocol):
 
         It may be on its way already; uvicorn alone would close the connection in its face.
         """
+        if self._rest_ends is not None:
+            self._rest_ends = min(self._rest_ends, self.loop.time() + LAST_S)
         if self.cycle is None or self.cycle.response_complete:
             self._wait(LAST_S)
         else:
@@ -76,9 +108,32 @@ class PunctualProtocol(HttpToolsProtocol):
         self._sending.unwatch()
         super().connection_lost(exc)
 
+    def _listens_on(self) -> bool:
+        """Whether a connection that is to be closed is listened to first, for the rest of a body."""
+        is_over = self._rest_ends is not None or self._sending.is_closing()
+        if (
+            is_over
+            or self.cycle is None
+            or not (self.cycle.response_complete and self.cycle.more_body)
+        ):
+            return False
+        self._rest_ends, self._rest = self.loop.time() + REST_S, REST_BYTES
+        self.flow.resume_reading()
+        self._throw_away(0)
+        return True
+
+    def _throw_away(self, n_bytes: int) -> None:
+        assert self._rest_ends is not None
+        self._rest -= n_bytes
+        left_s = self._rest_ends - self.loop.time()
+        if self._rest < 0 or left_s < 0:
+            self._sending.end()
+        else:
+            self._wait(min(REST_PAUSE_S, left_s))
+
     def _wait(self, seconds: float) -> None:
         self._stop()
-        self._timer = self.loop.call_later(seconds, self.transport.close)
+        self._timer = self.loop.call_later(seconds, self._sending.end)
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -94,9 +149,15 @@ class _Sending:
     is taken: for ever, where nobody takes it.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        listens_on: Callable[[], bool],
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._listens_on = listens_on
         self._head = b""
         self._timer: asyncio.TimerHandle | None = None
 
@@ -110,6 +171,14 @@ class _Sending:
         self._send()
 
     def close(self) -> None:
+        """Say nothing more, and close the connection, unless it is listened to for a while yet."""
+        self._send()
+        if not self._listens_on():
+            self.end()
+        elif self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def end(self) -> None:
         """Close the connection, once all was taken that was sent."""
         self._send()
         self._transport.close()

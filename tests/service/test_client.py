@@ -24,7 +24,7 @@ from service.problems import KINDS
 from service.settings import Settings
 from tests.support.servers import running
 from tests.support.sounds import hum, hum_wav
-from undertone import errors
+from undertone import errors, wav
 from undertone.client import (
     AsyncClient,
     Client,
@@ -200,6 +200,39 @@ def test_what_is_no_undertone_is_said_to_be_none(status):
         client = Client(url)
         with client, pytest.raises(Unreachable, match="not as Undertone does"):
             client.models()
+
+
+KEY = "not-a-real-key-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "code"),
+    [
+        ({"max_upload_bytes": 2**20}, None, "audio_too_large"),
+        ({"api_keys": f"tests:{KEY}"}, None, "unauthorized"),
+        ({"api_keys": f"tests:{KEY}", "rate_per_minute": 1}, KEY, "rate_limited"),
+    ],
+)
+def test_an_upload_that_is_refused_before_it_was_read_is_refused_in_words(
+    models, settings, key, code
+):
+    data = wav.encode(np.zeros(2_000_000, np.float32), 16_000)
+
+    async def ask(url):
+        async with AsyncClient(url, key, retries=0) as client:
+            await client.predict(data)
+
+    with running(create_app(Settings.model_validate(settings), models)) as url:
+        with Client(url, key, retries=0) as client:
+            if code == "rate_limited":
+                client.predict(hum_wav())
+            with pytest.raises(errors.UndertoneError) as refused:
+                client.predict(data)
+        assert refused.value.code == code
+        for _ in range(10):
+            with pytest.raises(errors.UndertoneError) as refused:
+                asyncio.run(ask(url))
+            assert refused.value.code == code
 
 
 def test_nobody_there():

@@ -147,7 +147,8 @@ def test_who_asks_first_is_told_to_go_on(url):
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url):
+def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url, monkeypatch):
+    monkeypatch.setattr("service.protocol.REST_S", 0.3)
     with connected(url) as (connection,):
         connection.settimeout(0.02)
         connection.sendall(
@@ -167,6 +168,41 @@ def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url):
         else:
             pytest.fail("it listens still")
         assert answer.startswith(b"HTTP/1.1 404")
+
+
+TOO_LARGE = HEADER + b"Content-Length: 100000000\r\n\r\n"
+
+
+def test_who_sends_all_before_reading_gets_the_answer_to_what_was_refused_at_once(url):
+    with connected(url) as (connection,):
+        connection.sendall(TOO_LARGE)
+        for _ in range(100):
+            connection.sendall(bytes(1_000_000))
+        answer = b""
+        while more := connection.recv(65_536):
+            answer += more
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "audio_too_large"
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "piece"),
+    [("REST_S", 0.3, b"x"), ("REST_PAUSE_S", 0.3, b""), ("REST_BYTES", 2**20, bytes(2**16))],
+)
+def test_what_was_refused_and_cut_off_is_listened_to_within_bounds(
+    url, monkeypatch, bound, value, piece
+):
+    monkeypatch.setattr(f"service.protocol.{bound}", value)
+    with connected(url) as (connection,):
+        connection.sendall(TOO_LARGE)
+        for _ in range(1_000):
+            try:
+                connection.sendall(piece or b"x")
+            except ConnectionError:
+                break
+            time.sleep(0.01 if piece else 0.5)
+        else:
+            pytest.fail("it listens still")
 
 
 PATH = "static/vendor/swagger-ui/swagger-ui-bundle.js"
