@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -526,6 +531,131 @@ def test_a_stream_that_finds_no_room_is_opened_again_when_there_is(models, monke
             assert drawn.pop()
             left.set()
             ending.join()
+
+
+@contextmanager
+def through_a_cable(url: str) -> Iterator[tuple[str, threading.Event]]:
+    """The way to a server over a connection that carries nothing any more, either way, once it is cut."""
+    cut, address, ends = threading.Event(), httpx.URL(url), []
+
+    def carry(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while (data := source.recv(4_096)) and not cut.is_set():
+                sink.sendall(data)
+            if not cut.is_set():
+                sink.shutdown(socket.SHUT_WR)
+
+    def connect() -> None:
+        with suppress(OSError):
+            while True:
+                pair = listening.accept()[0], socket.create_connection((address.host, address.port))
+                ends.extend(pair)
+                for source, sink in (pair, pair[::-1]):
+                    threads.append(threading.Thread(target=carry, args=(source, sink)))
+                    threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threads = [threading.Thread(target=connect)]
+        threads[0].start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", cut
+        listening.shutdown(socket.SHUT_RDWR)
+    for end in ends:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+    for thread in threads:
+        thread.join()
+
+
+def unless_it_hangs(do: Callable[[], Any]) -> Any:
+    """What ``do`` returns or raises."""
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(do())
+        except Exception as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    finished, _ = wait([done], timeout=60)
+    assert finished, "it hangs"
+    return done.result()
+
+
+async def drained(url: str, chunks, **arguments) -> list:
+    async with AsyncClient(url, **arguments) as client:
+        return [event async for event in client.stream(chunks, 16_000)]
+
+
+@pytest.mark.parametrize("is_speaking", [True, False])
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_stream_whose_service_is_silent_is_given_up(url, is_speaking, is_async):
+    given_up = threading.Event()
+
+    with through_a_cable(url) as (far, cut_off):
+
+        def chunks():
+            yield as_int16(hum(seconds=1))
+            cut_off.set()
+            while is_speaking and not given_up.is_set():
+                yield as_int16(hum(seconds=10))
+            given_up.wait()
+
+        async def awaited():
+            yield as_int16(hum(seconds=1))
+            cut_off.set()
+            while is_speaking:
+                yield as_int16(hum(seconds=10))
+            await asyncio.sleep(60)
+
+        def listen():
+            if is_async:
+                return asyncio.run(drained(far, awaited(), timeout=1))
+            with Client(far, timeout=1) as client:
+                return list(client.stream(chunks(), 16_000))
+
+        with pytest.raises(Unreachable, match="in time"):
+            unless_it_hangs(listen)
+        given_up.set()
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_who_pauses_for_longer_than_the_timeout_is_listened_to_still(url, is_async):
+    def hesitant():
+        yield as_int16(hum())
+        time.sleep(2)
+        yield as_int16(hum())
+
+    async def hesitant_async():
+        yield as_int16(hum())
+        await asyncio.sleep(2)
+        yield as_int16(hum())
+
+    if is_async:
+        *_, summary = asyncio.run(drained(url, hesitant_async(), timeout=0.5))
+    else:
+        with Client(url, timeout=0.5) as client:
+            *_, summary = client.stream(hesitant(), 16_000)
+    assert summary.label
+
+
+def test_a_stream_that_is_left_is_left_although_nothing_of_it_is_taken(url, monkeypatch):
+    monkeypatch.setattr("undertone.client.streaming._CLOSE_S", 0.3)
+
+    async def endless():
+        while True:
+            yield as_int16(hum(seconds=10))
+            cut_off.set()
+
+    async def leave():
+        with suppress(TimeoutError):
+            async with AsyncClient(far) as client, asyncio.timeout(1):
+                async for _ in client.stream(endless(), 16_000):
+                    pass
+
+    with through_a_cable(url) as (far, cut_off):
+        unless_it_hangs(lambda: asyncio.run(leave()))
 
 
 def test_nobody_there_to_stream_to():

@@ -15,6 +15,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
+from socket import SHUT_RDWR
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -22,8 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as connect_async
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidStatus,
+)
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Data
 
 from undertone import pcm
 from undertone.client.errors import Unreachable, error_of
@@ -44,8 +51,11 @@ _END: Final = json.dumps({"type": "end"})
 _MAX_BYTES: Final = 16 * 1024 * 1024
 """Of one message: the summary of a long stream holds all its segments."""
 
-_MESSAGE_BYTES: Final = 256 * 1024
-"""The service closes a stream at a message of more than 1 MiB."""
+_MESSAGE_BYTES: Final = 64 * 1024
+"""The service takes up to 1 MiB; small ones are taken one by one, so that each is, or is not, in time."""
+
+_CLOSE_S: Final = 10.0
+"""How long a service may take to say goodbye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,8 @@ class Door:
             "open_timeout": self.timeout_s,
             "max_size": _MAX_BYTES,
             "compression": None,  # sound does not get smaller by it
-            "ping_timeout": None,  # an answer stands behind all the sound that waits to be read
+            "close_timeout": _CLOSE_S,
+            "ping_interval": None,  # `_received` asks, and knows that an answer stands behind all the sound
         }
 
 
@@ -88,7 +99,7 @@ def stream(
         thread.start()
         yield ready
         with _told(door):
-            for text in socket:
+            for text in _received(door, socket):
                 event = _event(json.loads(text))
                 yield event
                 if isinstance(event, Prediction):
@@ -112,7 +123,7 @@ async def stream_async(
         try:
             yield ready
             with _told(door):
-                async for text in socket:
+                async for text in _received_async(door, socket):
                     event = _event(json.loads(text))
                     yield event
                     if isinstance(event, Prediction):
@@ -124,6 +135,82 @@ async def stream_async(
             sending.cancel()
             with suppress(asyncio.CancelledError):
                 await sending
+
+
+def _received(door: Door, socket: ClientConnection) -> Iterator[Data]:
+    """What the service says, until it closes the stream in good order.
+
+    It may have nothing to say for as long as nobody speaks. So a silence is asked about, after half of
+    the time, with a ping; the service answers it once it has taken the sound before it.
+
+    Raises:
+        TimeoutError: no answer either in the other half; the connection is dropped.
+        ConnectionClosed: it was lost, or closed with a code.
+    """
+    while True:
+        try:
+            yield _next(socket, door.timeout_s / 2)
+        except ConnectionClosedOK:
+            return
+        except TimeoutError:
+            with suppress(OSError):  # it is not there any more
+                socket.socket.shutdown(SHUT_RDWR)  # a goodbye would wait behind what is not taken
+            raise
+
+
+def _next(socket: ClientConnection, half_s: float) -> Data:
+    while True:
+        with suppress(TimeoutError):
+            return socket.recv(half_s)
+        answered = socket.ping()
+        try:
+            return socket.recv(half_s)
+        except TimeoutError:
+            if not answered.is_set():
+                raise
+
+
+async def _received_async(door: Door, socket: AsyncConnection) -> AsyncIterator[Data]:
+    """As `_received`."""
+    while True:
+        try:
+            yield await _next_async(socket, door.timeout_s / 2)
+        except ConnectionClosedOK:
+            return
+        except TimeoutError:
+            socket.transport.abort()
+            raise
+
+
+async def _next_async(socket: AsyncConnection, half_s: float) -> Data:
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(half_s):
+                return await socket.recv()
+        asking = asyncio.create_task(_ask_async(socket))
+        try:
+            async with asyncio.timeout(half_s):
+                return await socket.recv()
+        except TimeoutError:
+            if not asking.done():
+                raise
+        finally:
+            asking.cancel()
+
+
+async def _ask_async(socket: AsyncConnection) -> None:
+    """Wait for the answer to a ping; even that is sent only once there is room for it."""
+    with suppress(ConnectionClosed):
+        await (await socket.ping())
+
+
+async def _close_async(socket: AsyncConnection) -> None:
+    """Say goodbye, to a service that takes it; websockets alone would wait for ever for room for it."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await socket.close()
+    except TimeoutError:
+        socket.transport.abort()
 
 
 class _Sending:
@@ -209,6 +296,8 @@ def _opened(
             try:
                 with _told(door):
                     socket = stack.enter_context(connect(**door.arguments(sr, model)))
+                    with suppress(OSError):  # all may be said, and the connection closed
+                        socket.socket.settimeout(door.timeout_s)  # for each message that is sent
             except InvalidStatus as refused:
                 if not pause(*_status(refused), attempt):
                     raise _refusal(refused) from refused
@@ -231,6 +320,7 @@ async def _opened_async(
                     socket = await stack.enter_async_context(
                         connect_async(**door.arguments(sr, model))
                     )
+                    stack.push_async_callback(_close_async, socket)
             except InvalidStatus as refused:
                 if not await pause(*_status(refused), attempt):
                     raise _refusal(refused) from refused
@@ -274,6 +364,8 @@ def _told(door: Door) -> Iterator[None]:
             f"{door.url} does not answer ({error}). Is the service running?"
         ) from error
     except ConnectionClosed as error:
+        if isinstance(error.__cause__, TimeoutError):  # what was sent was not taken
+            raise Unreachable(f"{door.url} did not answer in time.") from error
         raise _unfinished(door, error.rcvd.code if error.rcvd else None) from error
 
 

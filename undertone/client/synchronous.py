@@ -44,7 +44,8 @@ class Client:
         Args:
             url: where the service is, such as ``http://localhost:8000``.
             key: for services that ask for one.
-            timeout: seconds without a byte after which a request is given up.
+            timeout: seconds without a byte after which a request is given up, and a stream, too. A
+                stream in which the service has nothing to say is not silent: it is asked, and answers.
             retries: how often a request that found no room (429, 503) is tried again, after as
                 long as the service asks for.
 
