@@ -3,6 +3,7 @@
 from typing import Any, Final, Literal, Self
 
 from service import schemas
+from service.incoming import ENCODINGS
 from service.problems import problem_details
 from service.schemas import PredictionReply, Reply, SegmentReply
 from undertone.prediction import Prediction, Segment
@@ -23,6 +24,8 @@ class ReadyMessage(Reply):
     """How far apart the ends of two segments are, in seconds."""
     emotions: tuple[str, ...]
     """What the model tells apart."""
+    encodings: tuple[str, ...] = ENCODINGS
+    """How samples may be sent; as the first of them, until a text says another."""
     request_id: str
     """What the log knows this stream by."""
 

@@ -6,25 +6,18 @@ it is heard is slowed down by its own connection: nothing is dropped and nothing
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import numpy as np
 from fastapi import APIRouter, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.errors import (
-    InvalidRequest,
-    MalformedRequest,
-    NotReady,
-    UpgradeRequired,
-    UploadStalled,
-)
+from service.errors import InvalidRequest, NotReady, UpgradeRequired, UploadStalled
+from service.incoming import Frames, read_word
 from service.listening import Listening
 from service.messages import EXAMPLES, ReadyMessage, SegmentMessage, SummaryMessage
 from service.metrics import Metrics
@@ -32,6 +25,7 @@ from service.problems import close_code, internal_error_message, problem_message
 from service.schemas import Reply
 from service.serving import Serving
 from undertone.errors import UndertoneError
+from undertone.pcm import Encoding
 from undertone.prediction import Segment
 from undertone.wav import Notice
 
@@ -89,9 +83,10 @@ _UPGRADE: Final = {
 async def stream_needs_websocket() -> None:
     """Open a WebSocket here: `ws://localhost:8000/stream?sr=16000`.
 
-    Send sound as binary frames of any size (16-bit PCM, little-endian, one channel); text messages
-    say what is heard, one for every half second. Send the text `{"type": "end"}` at the end, and
-    the last message is what `/predict?segments=true` replies for all that was sent.
+    Send sound as binary frames of any size (16-bit PCM, little-endian, one channel; 32-bit floats
+    after the text `{"type": "format", "encoding": "float32"}`); text messages say what is heard,
+    one for every half second. Send the text `{"type": "end"}` at the end, and the last message is
+    what `/predict?segments=true` replies for all that was sent.
     """
     raise UpgradeRequired(
         "A stream is a WebSocket, and this is a plain GET. Open ws://…/stream, see docs/api.md.",
@@ -154,22 +149,22 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
     )
     await line.say(ready)
 
-    odd = b""  # half a sample, where a frame ends inside one
+    frames = Frames()
     # Drop by drop, a stream could last for years and keep a place from others.
     ends = time.perf_counter() + serving.limits.max_duration_s + serving.patience_s
     while (message := await line.hear(ends - time.perf_counter())) is not None:
+        if isinstance(message, str):
+            frames.switch(message)
+            continue
         received = time.perf_counter()
-        data = odd + message
-        samples = np.frombuffer(data, "<i2", len(data) // 2)
-        odd = data[2 * samples.size :]
-        async for segments in listening.push(samples):
+        async for segments in listening.push(frames.take(message)):
             await line.say_all(segments, received)
 
     received = time.perf_counter()
     segments, prediction = await listening.finish()
     await line.say_all(segments, received)
-    if odd:
-        half = Notice("truncated_frame", "The last byte is no whole sample; left out.")
+    if frames.rest:
+        half = Notice("truncated_frame", "The last bytes are no whole sample; left out.")
         prediction = replace(prediction, warnings=(*prediction.warnings, half))
     await line.say(SummaryMessage.closing(prediction, request_id))
     await line.close()
@@ -182,8 +177,8 @@ class _Line:
     websocket: WebSocket
     patience_s: float
 
-    async def hear(self, within_s: float) -> bytes | None:
-        """The next frame; None where the client says that it was the last.
+    async def hear(self, within_s: float) -> bytes | Encoding | None:
+        """The next frame, or how the next are encoded; None where the client says that there are no more.
 
         Raises:
             MalformedRequest: the client says something else.
@@ -195,9 +190,7 @@ class _Line:
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         frame: bytes | None = message.get("bytes")
-        if frame is None:
-            _require_end(message.get("text", ""))
-        return frame
+        return read_word(message.get("text", "")) if frame is None else frame
 
     async def say(self, message: Reply) -> None:
         """Send a message.
@@ -242,16 +235,3 @@ def _sample_rate(text: str | None) -> int:
     if not text.isdecimal() or len(text) > len("192000"):
         raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text[:64]})
     return int(text)
-
-
-def _require_end(text: str) -> None:
-    try:
-        said: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if said != {"type": "end"}:
-        raise MalformedRequest(
-            'The only text taken is {"type": "end"}; sound is sent as binary frames.',
-            received={"text": text[:64]},
-            allowed={"text": '{"type": "end"}'},
-        )

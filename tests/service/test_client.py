@@ -20,10 +20,12 @@ import soundfile
 import websockets
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import Field
 from websockets.sync.server import serve
 
 import undertone
 from service.app import create_app
+from service.messages import ReadyMessage
 from service.models import Models
 from service.problems import KINDS
 from service.settings import Settings
@@ -363,6 +365,42 @@ def test_a_stream_takes_the_samples_that_predict_takes(url, dtype):
     assert summary.warnings == expected.warnings
 
 
+@pytest.mark.parametrize("scale", [0.001, 32_768])
+def test_a_stream_hears_floats_of_any_level_as_predict_does(url, hello, scale):
+    samples, sr = soundfile.read(hello, dtype="float32")
+    samples *= np.float32(scale)
+    with Client(url) as client:
+        expected = client.predict(samples, sr=sr)
+        *_, summary = client.stream(cut(samples), sr)
+    *_, awaited = asyncio.run(drained(url, cut(samples), sr=sr))
+    for said in (summary, awaited):
+        assert said.label == expected.label
+        assert said.score == pytest.approx(expected.score, abs=1e-3)
+        assert said.audio == expected.audio
+        assert said.warnings == expected.warnings
+
+
+def test_integers_and_floats_may_follow_each_other_in_a_stream(url):
+    samples = as_int16(hum(seconds=4))
+    half = len(samples) // 2
+    mixed = [samples[:half], samples[half:] / np.float32(2**15), samples[:0].tobytes()]
+    with Client(url) as client:
+        expected = client.predict(samples, sr=16_000)
+        *_, summary = client.stream(mixed, 16_000)
+    assert summary.score == pytest.approx(expected.score, abs=1e-3)
+
+
+def test_an_older_service_is_sent_16_bits(url, monkeypatch):
+    class OlderMessage(ReadyMessage):
+        encodings: tuple[str, ...] = Field(("pcm_s16",), exclude=True)
+
+    monkeypatch.setattr("service.stream.ReadyMessage", OlderMessage)
+    with Client(url) as client:
+        ready, *_, summary = client.stream(cut(hum().astype(np.float32)), 16_000)
+    assert ready.encodings == ("pcm_s16",)
+    assert summary.audio.encoding == "pcm_s16"
+
+
 @pytest.mark.parametrize(
     ("samples", "error"),
     [
@@ -583,9 +621,9 @@ def unless_it_hangs(do: Callable[[], Any]) -> Any:
     return done.result()
 
 
-async def drained(url: str, chunks, **arguments) -> list:
+async def drained(url: str, chunks, sr: int = 16_000, **arguments) -> list:
     async with AsyncClient(url, **arguments) as client:
-        return [event async for event in client.stream(chunks, 16_000)]
+        return [event async for event in client.stream(chunks, sr)]
 
 
 @pytest.mark.parametrize("is_speaking", [True, False])

@@ -142,6 +142,55 @@ def assert_same(one: dict, other: dict) -> None:
         assert scores == pytest.approx(others, abs=1e-3)
 
 
+FLOATS = json.dumps({"type": "format", "encoding": "float32"})
+
+
+@pytest.mark.parametrize("scale", [0.001, 1, 30_000])
+def test_floats_are_heard_as_in_a_file_of_floats(client, hello, scale):
+    sound = audio.read(hello, SR).samples * np.float32(scale)
+    with opened(client) as connection:
+        assert json.loads(connection.recv())["encodings"] == ["pcm_s16", "float32"]
+        connection.send(FLOATS)
+        send(connection, sound.astype("<f4").tobytes(), seed=0)
+        connection.send(END)
+        (*_, summary), code = received(connection)
+    assert code == 1000
+    reply = client.post(
+        "/predict",
+        content=wav.encode(sound, SR, "float32"),
+        headers={"Content-Type": "audio/wav"},
+        params={"segments": True},
+    ).json()
+    assert_same(summary, reply)
+    assert summary["audio"] == reply["audio"]
+    assert summary["warnings"] == reply["warnings"]
+
+
+def test_the_encoding_may_change_between_samples_and_not_within_one(client):
+    sound = hum(2)
+    with opened(client) as connection:
+        connection.send(pcm(sound[:SR]))
+        connection.send(FLOATS)
+        connection.send(sound[SR:].astype("<f4").tobytes())
+        connection.send(json.dumps({"type": "format", "encoding": "pcm_s16"}))
+        connection.send(END)
+        (*_, summary), code = received(connection)
+    assert (summary["audio"]["duration_s"], code) == (2, 1000)
+    with opened(client) as connection:
+        connection.send(pcm(sound) + b"\0")
+        connection.send(FLOATS)
+        (*_, problem), code = received(connection)
+    assert (problem["code"], code) == ("malformed_request", 4400)
+
+
+def test_floats_that_are_no_numbers_are_refused(client):
+    with opened(client) as connection:
+        connection.send(FLOATS)
+        connection.send(np.full(SR, np.nan, "<f4").tobytes())
+        (*_, problem), code = received(connection)
+    assert (problem["code"], code) == ("not_finite", 4422)
+
+
 def test_half_a_sample_at_the_end_is_warned_of(client):
     with opened(client) as connection:
         connection.send(pcm(hum()) + b"\0")
@@ -171,7 +220,12 @@ def test_what_cannot_be_asked_for(client, query, code, problem):
 
 
 @pytest.mark.parametrize(
-    "text", ["hello", "{}", "[", '{"type": "stop"}', '"end"', "null", "[" * 99_999]
+    "text",
+    [
+        *("hello", "{}", "[", '{"type": "stop"}', '"end"', "null", "[" * 99_999),
+        *('{"type": "format"}', '{"type": "format", "encoding": "mulaw"}'),
+        '{"type": "format", "encoding": ["float32"]}',
+    ],
 )
 def test_text_that_is_not_the_end_is_garbage(client, text):
     with opened(client) as connection:

@@ -118,6 +118,7 @@ class Ready:
         window_s: how much each segment covers, in seconds.
         hop_s: from one segment to the next, in seconds.
         emotions: what the model tells apart, in the order of its output.
+        encodings: how the service takes samples.
     """
 
     model: str
@@ -125,6 +126,7 @@ class Ready:
     window_s: float
     hop_s: float
     emotions: tuple[str, ...]
+    encodings: tuple[str, ...] = ("pcm_s16",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,9 @@ def live_segment_of(event: Mapping[str, Any]) -> LiveSegment:
 
 def ready_of(event: Mapping[str, Any]) -> Ready:
     """The value for a stream's first event."""
-    return _known(Ready, {**event, "emotions": tuple(event["emotions"])})
+    encodings = event.get("encodings", ["pcm_s16"])  # an older service does not say
+    said = {**event, "emotions": tuple(event["emotions"]), "encodings": tuple(encodings)}
+    return _known(Ready, said)
 
 
 def model_of(reply: Mapping[str, Any]) -> Model:

@@ -43,6 +43,7 @@ from undertone.client.results import (
     ready_of,
 )
 from undertone.errors import NotFinite
+from undertone.pcm import Encoding
 
 Chunk: TypeAlias = bytes | NDArray[Any]
 Event: TypeAlias = Ready | LiveSegment | Prediction
@@ -94,7 +95,7 @@ def stream(
 ) -> Iterator[Event]:
     """What `Client.stream` yields; ``pause`` waits, and says whether to try once more."""
     with _opened(door, sr, model, pause) as (socket, ready):
-        sending = _Sending(socket, chunks)
+        sending = _Sending(socket, Wording(ready), chunks)
         thread = threading.Thread(target=sending.run, name="undertone-stream", daemon=True)
         thread.start()
         yield ready
@@ -119,7 +120,7 @@ async def stream_async(
     """What `AsyncClient.stream` yields."""
     async with _opened_async(door, sr, model, pause) as (socket, ready):
         failures: list[Exception] = []
-        sending = asyncio.create_task(_send_async(socket, chunks, failures.append))
+        sending = asyncio.create_task(_send_async(socket, Wording(ready), chunks, failures.append))
         try:
             yield ready
             with _told(door):
@@ -216,16 +217,19 @@ async def _close_async(socket: AsyncConnection) -> None:
 class _Sending:
     """What a thread of its own does while the caller waits for segments."""
 
-    def __init__(self, socket: ClientConnection, chunks: Iterable[Chunk]) -> None:
+    def __init__(
+        self, socket: ClientConnection, wording: "Wording", chunks: Iterable[Chunk]
+    ) -> None:
         self.failure: Exception | None = None
         self._socket = socket
+        self._wording = wording
         self._chunks = chunks
 
     def run(self) -> None:
         """Send every chunk, and that it was the last."""
         try:
             for chunk in self._chunks:
-                for message in messages(chunk):
+                for message in self._wording.messages(chunk):
                     self._socket.send(message)
             self._socket.send(_END)
         except ConnectionClosed:
@@ -237,17 +241,18 @@ class _Sending:
 
 async def _send_async(
     socket: AsyncConnection,
+    wording: "Wording",
     chunks: Iterable[Chunk] | AsyncIterable[Chunk],
     fail: Callable[[Exception], None],
 ) -> None:
     try:
         if isinstance(chunks, AsyncIterable):
             async for chunk in chunks:
-                for message in messages(chunk):
+                for message in wording.messages(chunk):
                     await socket.send(message)
         else:
             for chunk in chunks:
-                for message in messages(chunk):
+                for message in wording.messages(chunk):
                     await socket.send(message)
         await socket.send(_END)
     except ConnectionClosed:
@@ -257,30 +262,43 @@ async def _send_async(
         await socket.close()
 
 
-def messages(chunk: Chunk) -> Iterator[bytes]:
-    """A chunk as 16-bit PCM, little-endian, in parts that the service takes.
+class Wording:
+    """How chunks are put to a service: floats as floats, so that nothing is rounded or clipped on the way.
 
-    Args:
-        chunk: that already, or mono samples [n] or [n, 1], as `Client.predict` takes them.
-
-    Raises:
-        UnsupportedAudio: samples of another dtype, or of several channels.
-        NotFinite: samples that are no numbers.
+    A service that does not say that it takes them gets 16 bits, as all of them always took.
     """
-    data = chunk if isinstance(chunk, bytes) else _pcm(chunk)
-    for start in range(0, len(data), _MESSAGE_BYTES):
-        yield data[start : start + _MESSAGE_BYTES]
 
+    def __init__(self, ready: Event) -> None:
+        self._takes_floats = isinstance(ready, Ready) and "float32" in ready.encodings
+        self._encoding = "pcm_s16"
 
-def _pcm(samples: NDArray[Any]) -> bytes:
-    mono = samples[:, 0] if samples.ndim == 2 and samples.shape[1] == 1 else samples
-    encoding = pcm.array_encoding(mono, (1,))
-    if encoding == "pcm_s16":
-        return mono.astype("<i2").tobytes()
-    values = pcm.to_float(mono, encoding)
-    if not np.isfinite(values).all():
-        raise NotFinite("The samples hold values that are NaN or infinite.")
-    return pcm.from_float(values, "pcm_s16").tobytes()
+    def messages(self, chunk: Chunk) -> Iterator[bytes | str]:
+        """What to send for a chunk, in parts that the service takes; first its encoding, where that is new.
+
+        Args:
+            chunk: 16-bit PCM, little-endian, or mono samples [n] or [n, 1], as `Client.predict` takes them.
+
+        Raises:
+            UnsupportedAudio: samples of another dtype, or of several channels.
+            NotFinite: samples that are no numbers.
+        """
+        encoding, data = ("pcm_s16", chunk) if isinstance(chunk, bytes) else self._encode(chunk)
+        if encoding != self._encoding:
+            self._encoding = encoding
+            yield json.dumps({"type": "format", "encoding": encoding})
+        for start in range(0, len(data), _MESSAGE_BYTES):
+            yield data[start : start + _MESSAGE_BYTES]
+
+    def _encode(self, samples: NDArray[Any]) -> tuple[str, bytes]:
+        mono = samples[:, 0] if samples.ndim == 2 and samples.shape[1] == 1 else samples
+        encoding = pcm.array_encoding(mono, (1,))
+        if encoding == "pcm_s16":
+            return encoding, mono.astype("<i2").tobytes()
+        values = pcm.to_float(mono, encoding)
+        if not np.isfinite(values).all():
+            raise NotFinite("The samples hold values that are NaN or infinite.")
+        target: Encoding = "float32" if self._takes_floats else "pcm_s16"
+        return target, pcm.from_float(values, target).tobytes()
 
 
 @contextmanager
