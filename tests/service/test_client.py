@@ -40,6 +40,7 @@ from undertone.client import (
     ServiceProblem,
     ServiceUnavailable,
     Unreachable,
+    calls,
 )
 from undertone.client.errors import error_of
 
@@ -115,6 +116,46 @@ def test_a_flac_file_is_decoded_before_it_is_sent(url, bundle, tmp_path):
         said = client.predict(path)
     expected = undertone.load(bundle).predict(path)
     assert said.score == pytest.approx(expected.score, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "encoding"),
+    [
+        ("clip.flac", "PCM_S8", "pcm_s16"),
+        ("clip.flac", "PCM_16", "pcm_s16"),
+        ("clip.flac", "PCM_24", "pcm_s24"),
+        ("clip.aiff", "PCM_U8", "pcm_s16"),
+        ("clip.aiff", "FLOAT", "float32"),
+        ("clip.ogg", "VORBIS", "float32"),
+    ],
+)
+def test_a_decoded_file_takes_no_more_bits_than_it_needs(
+    url, bundle, tmp_path, name, subtype, encoding
+):
+    path = tmp_path / name
+    soundfile.write(path, hum(), 16_000, subtype=subtype)
+    with Client(url) as client:
+        said = client.predict(path)
+    expected = undertone.load(bundle).predict(path)
+    assert said.audio.encoding == encoding
+    assert said.score == pytest.approx(expected.score, abs=1e-6)
+    decoded, _ = soundfile.read(path, dtype="float32")
+    data = calls.wav_of(path)
+    assert (wav.samples(data, wav.parse(data))[:, 0] == decoded).all()
+
+
+def test_how_much_of_a_compressed_file_is_taken_the_service_says(models, tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.tile(hum(seconds=10), 62), 16_000)
+    for limit, taken in ((300.0, False), (700.0, True)):
+        settings = Settings(max_duration_s=limit)
+        with running(create_app(settings, models)) as url, Client(url) as client:
+            if taken:
+                assert client.predict(path).audio.duration_s == 620
+                continue
+            with pytest.raises(errors.AudioTooLong) as refused:
+                client.predict(path)
+            assert refused.value.allowed == {"max_duration_s": limit}
 
 
 def test_samples_need_their_rate_and_files_have_one(url):

@@ -17,6 +17,7 @@ from undertone.client.errors import BUSY, Unreachable, error_of
 from undertone.client.results import Prediction, prediction_of
 from undertone.errors import UndertoneError
 from undertone.limits import Limits, check_format
+from undertone.pcm import Encoding
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
@@ -29,8 +30,21 @@ LONGEST_PAUSE_S: Final = 10.0
 
 _WAV: Final = "audio/wav"
 
-_HELD: Final = Limits(min_sr=1, max_sr=2**20, max_channels=256)
-"""What a header can say, bytes a second among it; how much of it is taken, the service knows."""
+_HELD: Final = Limits(
+    max_bytes=2**30, max_duration_s=3600.0, min_sr=1, max_sr=2**20, max_channels=256
+)
+"""What a header can say, and what is decoded here; how much of it is taken, the service knows."""
+
+_DECODING_S: Final = 60.0
+"""For an hour of sound, where the library takes 10 s for the ten minutes that it hears."""
+
+_EXACT: Final[Mapping[str, Encoding]] = {
+    "pcm_s8": "pcm_s16",
+    "pcm_u8": "pcm_s16",
+    "pcm_16": "pcm_s16",
+    "pcm_24": "pcm_s24",
+}
+"""What holds the samples of a decoded file as they were, in the fewest bits, by soundfile's name of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +90,12 @@ def model(name: str) -> Call:
 def wav_of(source: Source, sr: int | None = None) -> bytes:
     """The WAV file to send for ``source``; other formats are decoded here, as the library does.
 
+    It holds what was decoded bit by bit, as integers where those were stored and as floats otherwise.
+    Whether that is too much, the service decides.
+
     Raises:
-        AudioError: a FLAC, Ogg, MP3 or AIFF file that cannot be read, or samples that no WAV file holds.
+        AudioError: a FLAC, Ogg, MP3 or AIFF file that cannot be read, or is larger than 1 GiB or longer
+            than an hour, or samples that no WAV file holds.
         OSError: there is no such file.
         TypeError: samples without their rate, or a rate for something that states its own.
     """
@@ -94,8 +112,9 @@ def wav_of(source: Source, sr: int | None = None) -> bytes:
     data = Path(source).read_bytes()
     if not foreign.recognises(data[:16]):
         return data
-    samples, sample_rate, _ = foreign.decode_file(source)
-    return wav.encode(samples, sample_rate, "float32")
+    samples, sample_rate, stored = foreign.decode_file(source, _DECODING_S, limits=_HELD)
+    _, _, subtype = stored.partition("_")
+    return wav.encode(samples, sample_rate, _EXACT.get(subtype, "float32"))
 
 
 def results_of(reply: Mapping[str, Any]) -> list[Prediction | UndertoneError]:
