@@ -1,7 +1,9 @@
 """`undertone.client` against a real server, and against one that says what a test tells it to."""
 
 import asyncio
+import copy
 import json
+import pickle
 import socket
 import subprocess
 import sys
@@ -211,6 +213,22 @@ def test_every_problem_of_the_service_becomes_an_error_with_its_code(code):
     in_library = code in {each.code for each in vars(errors).values() if hasattr(each, "code")}
     assert isinstance(error, ServiceProblem) != in_library
     assert isinstance(error, ServiceUnavailable) == (kind.status in {429, 503} and not in_library)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
+@pytest.mark.parametrize("code", [*KINDS, "unreachable"])
+def test_every_error_can_be_copied_and_sent_to_another_process(code, again):
+    details = {"received": {"bytes": 2}, "allowed": {"max_bytes": 1}, "request_id": "1"}
+    status = KINDS[code].status if code in KINDS else 500
+    error = error_of({"code": code, "status": status, "detail": "No.", **details})
+    if code == "unreachable":
+        error = Unreachable("No.")
+    other = again(error)
+    assert type(other) is type(error)
+    assert str(other) == str(error) == "No."
+    assert vars(other) == vars(error)
 
 
 def test_a_service_without_room_is_asked_again():

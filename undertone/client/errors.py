@@ -27,12 +27,17 @@ class ServiceProblem(UndertoneError):
         status: of the HTTP answer; a stream's problems have that of the same code.
     """
 
-    def __init__(self, code: str, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(
-            str(problem.get("detail") or f"The service answered with status {status}."),
-            received=problem.get("received"),
-            allowed=problem.get("allowed"),
-        )
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str = "unexpected_answer",
+        status: int = 500,
+        received: Mapping[str, object] | None = None,
+        allowed: Mapping[str, object] | None = None,
+    ) -> None:
+        # Nothing but ``detail`` is required: copies and pickles are made of that, and filled afterwards.
+        super().__init__(detail, received=received, allowed=allowed)
         self.code = code
         self.status = status
 
@@ -56,16 +61,14 @@ def error_of(problem: Mapping[str, Any], status: int | None = None) -> Undertone
     """
     status = status or int(problem.get("status", 500))
     code = str(problem.get("code", "unexpected_answer"))
+    detail = str(problem.get("detail") or f"The service answered with status {status}.")
+    received, allowed = problem.get("received"), problem.get("allowed")
     error: UndertoneError
     if code in _BY_CODE:
-        error = _BY_CODE[code](
-            str(problem.get("detail", code)),
-            received=problem.get("received"),
-            allowed=problem.get("allowed"),
-        )
+        error = _BY_CODE[code](detail, received=received, allowed=allowed)
     else:
         kind = ServiceUnavailable if status in BUSY else ServiceProblem
-        error = kind(code, status, problem)
+        error = kind(detail, code=code, status=status, received=received, allowed=allowed)
     if identifier := problem.get("request_id"):
         error.add_note(f"request_id: {identifier}")
     return error
