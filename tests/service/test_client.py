@@ -46,6 +46,8 @@ from undertone.client import (
 )
 from undertone.client.errors import error_of
 
+KEY = "not-a-real-key-0123456789"
+
 
 @pytest.fixture(scope="module")
 def url(models: Models) -> Iterator[str]:
@@ -260,15 +262,26 @@ def test_the_key_is_sent_and_never_shown():
         assert "not-a-real-key" not in repr(vars(client))
 
 
+def test_a_key_is_sent_without_the_end_of_its_line():
+    with answering(no_models) as (url, asked), Client(url, key=f" {KEY}\r\n") as client:
+        client.models()
+        assert asked[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("odd", ["\n", "\0", "\x7f", "ö", "\u2028", "\N{ZERO WIDTH SPACE}"])
+def test_a_key_that_no_header_carries_is_refused_without_repeating_it(kind, odd):
+    with pytest.raises(ValueError, match="the key") as refused:
+        kind("http://localhost:8000", key=f"secret{odd}secret")
+    assert "secret" not in str(refused.value) + repr(refused.value)
+
+
 @pytest.mark.parametrize("status", [200, 502])
 def test_what_is_no_undertone_is_said_to_be_none(status):
     with answering(lambda: PlainTextResponse("hello", status)) as (url, _):
         client = Client(url)
         with client, pytest.raises(Unreachable, match="not as Undertone does"):
             client.models()
-
-
-KEY = "not-a-real-key-0123456789"
 
 
 @pytest.mark.parametrize(

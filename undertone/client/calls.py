@@ -180,8 +180,17 @@ def address(url: str) -> httpx.URL:
 
 
 def authorization(key: str | None) -> dict[str, str]:
-    """The headers that carry a key."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
+    """The headers that carry a key, without what surrounds it: files end with a newline.
+
+    Raises:
+        ValueError: no header can carry it. It is not repeated.
+    """
+    bare = (key or "").strip()
+    if not (bare.isascii() and bare.isprintable()):
+        raise ValueError(
+            "the key holds characters other than printable ASCII: no header carries it"
+        )
+    return {"Authorization": f"Bearer {bare}"} if bare else {}
 
 
 @contextmanager

@@ -43,14 +43,14 @@ class Client:
 
         Args:
             url: where the service is, such as ``http://localhost:8000``.
-            key: for services that ask for one.
+            key: for services that ask for one; blanks and newlines around it are left out.
             timeout: seconds without a byte after which a request is given up, and a stream, too. A
                 stream in which the service has nothing to say is not silent: it is asked, and answers.
             retries: how often a request that found no room (429, 503) is tried again, after as
                 long as the service asks for.
 
         Raises:
-            ValueError: ``url`` is no http or https address.
+            ValueError: ``url`` is no http or https address, or no header can carry ``key``.
         """
         self._url = calls.address(url)
         self._retries = retries
