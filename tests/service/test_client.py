@@ -314,12 +314,109 @@ def test_an_upload_that_is_refused_before_it_was_read_is_refused_in_words(
             assert refused.value.code == code
 
 
+SHAPES = [
+    {"ok": True},
+    {"probabilities": 1},
+    {"results": [{}]},
+    {"models": ["x"]},
+    [],
+    None,
+    "hello",
+]
+
+
+@pytest.mark.parametrize("said", SHAPES, ids=str)
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_of_another_shape_is_no_undertone_either(said, status):
+    if status == 500 and isinstance(said, dict):
+        said = {**said, "received": 1}
+
+    async def ask(url):
+        async with AsyncClient(url) as client:
+            await client.predict(b"RIFF")
+
+    with answering(lambda: JSONResponse(said, status)) as (url, _), Client(url) as client:
+        for asking in (
+            lambda: client.predict(b"RIFF"),
+            lambda: client.batch([b"RIFF"]),
+            client.models,
+            lambda: client.model("x"),
+            lambda: asyncio.run(ask(url)),
+        ):
+            with pytest.raises(Unreachable, match="not as Undertone does"):
+                asking()
+
+
+@pytest.mark.parametrize(
+    "said", ["hello", "1", "{}", '{"type": "ready"}', b"\0", '{"type": "problem"}']
+)
+def test_a_stream_of_something_else_is_no_undertone_either(said):
+    with serve(lambda socket: socket.send(said), "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        with Client(url) as client, pytest.raises(Unreachable, match="not as Undertone does"):
+            list(client.stream([b"\0\0"], 16_000))
+        with pytest.raises(Unreachable, match="not as Undertone does"):
+            asyncio.run(drained(url, [b"\0\0"]))
+        server.shutdown()
+        thread.join()
+
+
+def test_a_connection_that_is_closed_without_an_answer_is_said_to_be():
+    async def ask(url):
+        async with AsyncClient(url) as client:
+            await client.models()
+
+    def hang_up():
+        with suppress(OSError):
+            while True:
+                listening.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with Client(url) as client:
+            for asking in (client.models, lambda: asyncio.run(ask(url))):
+                with pytest.raises(Unreachable, match=r"was reached .* \(\w.*\)"):
+                    asking()
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_batch_of_nothing_is_not_sent():
+    async def ask(url):
+        async with AsyncClient(url) as client:
+            await client.batch([])
+
+    with answering(no_models) as (url, asked), Client(url) as client:
+        with pytest.raises(ValueError, match="nothing to hear"):
+            client.batch([])
+        with pytest.raises(ValueError, match="nothing to hear"):
+            asyncio.run(ask(url))
+        assert not asked
+
+
 def test_nobody_there():
     with Client("http://127.0.0.1:9") as client, pytest.raises(Unreachable, match="running"):
         client.models()
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost", "", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "localhost:8000",
+            "ftp://localhost",
+            "",
+            "http://",
+            "http://a..b",
+            "http://localhost:99999",
+        ),
+        "http://" + 64 * "a",
+    ],
+)
 def test_a_wrong_address_is_refused_at_once(url):
     with pytest.raises(ValueError, match="is no address"):
         Client(url)

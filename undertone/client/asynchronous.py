@@ -1,6 +1,6 @@
 """The client for an event loop: `Client`, awaited."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ import httpx
 from anyio import to_thread
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
 from undertone.client.results import (
     LiveSegment,
     Model,
@@ -60,10 +60,10 @@ class AsyncClient:
         """Hear one recording: as `Client.predict`."""
         channels = "split" if split_channels else None
         data = await to_thread.run_sync(wav_of, source, sr)
-        reply = await self._ask(
-            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels)
+        return await self._ask(
+            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels),
+            prediction_of,
         )
-        return prediction_of(reply)
 
     async def batch(
         self,
@@ -75,16 +75,16 @@ class AsyncClient:
     ) -> list[Prediction | UndertoneError]:
         """Hear several recordings in one request: as `Client.batch`."""
         data = [await to_thread.run_sync(wav_of, source, sr) for source in sources]
-        reply = await self._ask(calls.predicting_batch(data, model=model, segments=segments))
-        return calls.results_of(reply)
+        call = calls.predicting_batch(data, model=model, segments=segments)
+        return await self._ask(call, calls.results_of)
 
     async def models(self) -> Models:
         """The models that can be asked for: as `Client.models`."""
-        return models_of(await self._ask(Call("GET", "/models")))
+        return await self._ask(Call("GET", "/models"), models_of)
 
     async def model(self, name: str) -> Model:
         """One model: as `Client.model`."""
-        return model_of(await self._ask(calls.model(name)))
+        return await self._ask(calls.model(name), model_of)
 
     def stream(
         self,
@@ -106,13 +106,13 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _ask(self, call: Call) -> Any:
+    async def _ask(self, call: Call, read: Callable[[Any], Answer]) -> Answer:
         for attempt in count():
             with calls.reaching(self._url):
                 response = await self._http.request(**call.arguments)
             retry_after = response.headers.get("Retry-After")
             if not await self._pause(response.status_code, retry_after, attempt):
-                return calls.answer(response)
+                return calls.answer(response, read)
         raise AssertionError("count() does not end")
 
     async def _pause(self, status: int, retry_after: str | None, attempt: int) -> bool:

@@ -1,11 +1,11 @@
 """What is asked and how an answer is taken, without waiting for either: both clients share it."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertone import foreign, pcm, wav
-from undertone.client.errors import BUSY, Unreachable, error_of
+from undertone.client.errors import BUSY, Unreachable, error_of, understanding
 from undertone.client.results import Prediction, prediction_of
 from undertone.errors import UndertoneError
 from undertone.limits import Limits, check_format
@@ -21,6 +21,8 @@ from undertone.pcm import Encoding
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
+
+Answer = TypeVar("Answer")
 
 TIMEOUT_S: Final = 60.0
 RETRIES: Final = 3
@@ -77,7 +79,13 @@ def predicting(data: bytes, **params: str | int | bool | None) -> Call:
 
 
 def predicting_batch(recordings: Sequence[bytes], **params: str | int | bool | None) -> Call:
-    """The call for several recordings, each a WAV file. Their names stay here."""
+    """The call for several recordings, each a WAV file. Their names stay here.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not recordings:
+        raise ValueError("there is nothing to hear: a batch holds at least one recording")
     files = [("file", (f"{index}.wav", data, _WAV)) for index, data in enumerate(recordings)]
     return Call("POST", "/predict/batch", _given(params), files=files)
 
@@ -127,25 +135,20 @@ def results_of(reply: Mapping[str, Any]) -> list[Prediction | UndertoneError]:
     ]
 
 
-def answer(response: httpx.Response) -> Any:
-    """The JSON of a response.
+def answer(response: httpx.Response, read: Callable[[Any], Answer]) -> Answer:
+    """What a response says, read from its JSON.
 
     Raises:
         UndertoneError: it is a problem.
         Unreachable: it is nothing that Undertone would say.
     """
-    try:
+    where = response.url.copy_with(query=None)
+    with understanding(f"{where} answered with status {response.status_code}"):
         reply = response.json()
-    except ValueError:
-        reply = None
-    if not isinstance(reply, dict):
-        raise Unreachable(
-            f"{response.url.copy_with(query=None)} answered with status {response.status_code} and "
-            "not as Undertone does. Check the address, and what stands before the service."
-        )
-    if response.is_success:
-        return reply
-    raise error_of(reply, response.status_code)
+        if response.is_success:
+            return read(reply)
+        problem = error_of(reply, response.status_code)
+    raise problem
 
 
 def pause_s(status: int, retry_after: str | None, attempt: int, retries: int) -> float | None:
@@ -176,6 +179,12 @@ def address(url: str) -> httpx.URL:
         raise ValueError(f"{url!r} is no address: {error}") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError(f"{url!r} is no address of a service, such as http://localhost:8000")
+    try:
+        parsed.host.encode("idna")  # as the system does when it looks for it, far from here
+    except UnicodeError as error:
+        raise ValueError(f"{url!r} is no address: its host is no name of one ({error})") from error
+    if not 0 < (parsed.port or 80) < 2**16:
+        raise ValueError(f"{url!r} is no address: there is no port {parsed.port}")
     return parsed
 
 
@@ -204,8 +213,13 @@ def reaching(url: object) -> Iterator[None]:
         yield
     except httpx.TimeoutException as error:
         raise Unreachable(f"{url} did not answer in time.") from error
-    except httpx.TransportError as error:
+    except httpx.ConnectError as error:
         raise Unreachable(f"{url} does not answer ({error}). Is the service running?") from error
+    except httpx.RequestError as error:
+        # Those of an event loop say nothing of themselves.
+        raise Unreachable(
+            f"{url} was reached and gave no answer that can be read ({error or type(error).__name__})."
+        ) from error
 
 
 def _given(params: Mapping[str, str | int | bool | None]) -> dict[str, str | int | bool]:

@@ -7,6 +7,7 @@ UndertoneError
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from undertone import errors
@@ -48,6 +49,24 @@ class ServiceUnavailable(ServiceProblem):
 
 BUSY: Final = frozenset({429, 503})
 """Statuses at which the same request may well be answered a moment later."""
+
+
+@contextmanager
+def understanding(said: object) -> Iterator[None]:
+    """Say in one way that what answers is not Undertone, where it is read as if it were.
+
+    Args:
+        said: who said what is read, as the subject of a sentence.
+
+    Raises:
+        Unreachable: it has another shape.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Unreachable(
+            f"{said}, and not as Undertone does. Check the address, and what stands before the service."
+        ) from error
 
 
 def error_of(problem: Mapping[str, Any], status: int | None = None) -> UndertoneError:

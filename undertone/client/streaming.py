@@ -33,7 +33,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Data
 
 from undertone import pcm
-from undertone.client.errors import Unreachable, error_of
+from undertone.client.errors import Unreachable, error_of, understanding
 from undertone.client.results import (
     LiveSegment,
     Prediction,
@@ -101,7 +101,7 @@ def stream(
         yield ready
         with _told(door):
             for text in _received(door, socket):
-                event = _event(json.loads(text))
+                event = _event(door, text)
                 yield event
                 if isinstance(event, Prediction):
                     return
@@ -125,7 +125,7 @@ async def stream_async(
             yield ready
             with _told(door):
                 async for text in _received_async(door, socket):
-                    event = _event(json.loads(text))
+                    event = _event(door, text)
                     yield event
                     if isinstance(event, Prediction):
                         return
@@ -318,12 +318,13 @@ def _opened(
                         socket.socket.settimeout(door.timeout_s)  # for each message that is sent
             except InvalidStatus as refused:
                 if not pause(*_status(refused), attempt):
-                    raise _refusal(refused) from refused
+                    raise _refusal(door, refused) from refused
                 continue
             with _told(door):
-                first = json.loads(socket.recv(door.timeout_s))
-            if not (first["type"] == "problem" and pause(*_asked(first), attempt)):
-                yield socket, _event(first)
+                first = socket.recv(door.timeout_s)
+            asked = _asked(door, first)
+            if not (asked and pause(*asked, attempt)):
+                yield socket, _event(door, first)
                 return
 
 
@@ -341,31 +342,36 @@ async def _opened_async(
                     stack.push_async_callback(_close_async, socket)
             except InvalidStatus as refused:
                 if not await pause(*_status(refused), attempt):
-                    raise _refusal(refused) from refused
+                    raise _refusal(door, refused) from refused
                 continue
             with _told(door):
                 async with asyncio.timeout(door.timeout_s):
-                    first = json.loads(await socket.recv())
-            if not (first["type"] == "problem" and await pause(*_asked(first), attempt)):
-                yield socket, _event(first)
+                    first = await socket.recv()
+            asked = _asked(door, first)
+            if not (asked and await pause(*asked, attempt)):
+                yield socket, _event(door, first)
                 return
 
 
-def _event(event: Mapping[str, Any]) -> Event:
+def _event(door: Door, text: Data) -> Event:
     """The value for a message of the service.
 
     Raises:
         UndertoneError: it is a problem.
+        Unreachable: it is nothing that Undertone would say.
     """
-    match event["type"]:
-        case "ready":
-            return ready_of(event)
-        case "segment":
-            return live_segment_of(event)
-        case "summary":
-            return prediction_of(event)
-        case _:
-            raise error_of(event)
+    with understanding(f"{door.url} opened a stream and spoke in it"):
+        event = json.loads(text)
+        match event["type"]:
+            case "ready":
+                return ready_of(event)
+            case "segment":
+                return live_segment_of(event)
+            case "summary":
+                return prediction_of(event)
+            case _:
+                problem = error_of(event)
+    raise problem
 
 
 @contextmanager
@@ -400,15 +406,17 @@ def _status(refused: InvalidStatus) -> tuple[int, str | None]:
     return response.status_code, response.headers.get("Retry-After")
 
 
-def _asked(problem: Mapping[str, Any]) -> tuple[int, str | None]:
-    """The same of a problem that was said in the stream."""
-    after = problem.get("retry_after_s")
-    return int(problem["status"]), None if after is None else str(after)
+def _asked(door: Door, first: Data) -> tuple[int, str | None] | None:
+    """The same of what is said first in a stream; None where that is no problem."""
+    with understanding(f"{door.url} opened a stream and spoke in it"):
+        problem = json.loads(first)
+        if problem["type"] != "problem":
+            return None
+        after = problem.get("retry_after_s")
+        return int(problem["status"]), None if after is None else str(after)
 
 
-def _refusal(refused: InvalidStatus) -> Exception:
-    try:
-        problem = json.loads(refused.response.body or b"")
-    except ValueError:
-        problem = {}
-    return error_of(problem, refused.response.status_code)
+def _refusal(door: Door, refused: InvalidStatus) -> Exception:
+    response = refused.response
+    with understanding(f"{door.url} answered with status {response.status_code}"):
+        return error_of(json.loads(response.body or b""), response.status_code)

@@ -1,14 +1,14 @@
 """The client that waits."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any, Self
 
 import httpx
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Call, Source, wav_of
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
 from undertone.client.results import (
     LiveSegment,
     Model,
@@ -88,10 +88,10 @@ class Client:
         """
         channels = "split" if split_channels else None
         data = wav_of(source, sr)
-        reply = self._ask(
-            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels)
+        return self._ask(
+            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels),
+            prediction_of,
         )
-        return prediction_of(reply)
 
     def batch(
         self,
@@ -115,10 +115,11 @@ class Client:
         Raises:
             ServiceProblem, Unreachable, ModelNotFound: nothing was answered at all.
             AudioError, OSError, TypeError: a source cannot even be sent.
+            ValueError: there are no sources.
         """
         data = [wav_of(source, sr) for source in sources]
-        reply = self._ask(calls.predicting_batch(data, model=model, segments=segments))
-        return calls.results_of(reply)
+        call = calls.predicting_batch(data, model=model, segments=segments)
+        return self._ask(call, calls.results_of)
 
     def models(self) -> Models:
         """The models that can be asked for.
@@ -126,7 +127,7 @@ class Client:
         Raises:
             ServiceProblem, Unreachable: the service does not say.
         """
-        return models_of(self._ask(Call("GET", "/models")))
+        return self._ask(Call("GET", "/models"), models_of)
 
     def model(self, name: str) -> Model:
         """One model.
@@ -135,7 +136,7 @@ class Client:
             ModelNotFound: there is none of that name; the error lists those there are.
             ServiceProblem, Unreachable: the service does not say.
         """
-        return model_of(self._ask(calls.model(name)))
+        return self._ask(calls.model(name), model_of)
 
     def stream(
         self, chunks: Iterable[Chunk], sr: int, *, model: str | None = None
@@ -169,13 +170,13 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, call: Call) -> Any:
+    def _ask(self, call: Call, read: Callable[[Any], Answer]) -> Answer:
         for attempt in count():
             with calls.reaching(self._url):
                 response = self._http.request(**call.arguments)
             retry_after = response.headers.get("Retry-After")
             if not self._pause(response.status_code, retry_after, attempt):
-                return calls.answer(response)
+                return calls.answer(response, read)
         raise AssertionError("count() does not end")
 
     def _pause(self, status: int, retry_after: str | None, attempt: int) -> bool:
