@@ -42,10 +42,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load the public names when they are asked for: librosa alone takes a second to import."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # or a type checker would take every name for one of them
 
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """Load the public names when they are asked for: librosa alone takes a second to import."""
+        from importlib import import_module
+
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

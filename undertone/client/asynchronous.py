@@ -1,6 +1,6 @@
 """The client for an event loop: `Client`, awaited."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Self
 
@@ -92,7 +92,7 @@ class AsyncClient:
         sr: int,
         *,
         model: str | None = None,
-    ) -> AsyncIterator[Ready | LiveSegment | Prediction]:
+    ) -> AsyncGenerator[Ready | LiveSegment | Prediction, None]:
         """Hear sound while it comes: as `Client.stream`, from chunks that may be awaited."""
         return stream_async(self._door, chunks, sr, model, pause=self._pause)
 

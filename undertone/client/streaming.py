@@ -4,10 +4,12 @@ import asyncio
 import json
 import threading
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
@@ -92,7 +94,7 @@ def stream(
     sr: int,
     model: str | None,
     pause: Callable[[int, str | None, int], bool],
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """What `Client.stream` yields; ``pause`` waits, and says whether to try once more."""
     with _opened(door, sr, model, pause) as (socket, ready):
         sending = _Sending(socket, Wording(ready), chunks)
@@ -116,7 +118,7 @@ async def stream_async(
     sr: int,
     model: str | None,
     pause: Callable[[int, str | None, int], Awaitable[bool]],
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """What `AsyncClient.stream` yields."""
     async with _opened_async(door, sr, model, pause) as (socket, ready):
         failures: list[Exception] = []

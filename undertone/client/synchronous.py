@@ -1,7 +1,7 @@
 """The client that waits."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import count
 from typing import Any, Self
 
@@ -27,7 +27,7 @@ class Client:
     """A service of Undertone, asked and waited for. Safe to share between threads.
 
     >>> with Client("http://localhost:8000") as client:  # doctest: +SKIP
-    ...     for segment in client.predict("call.wav", segments=True).segments:
+    ...     for segment in client.predict("call.wav", segments=True).segments or ():
     ...         print(segment.start, segment.label)
     """
 
@@ -140,8 +140,8 @@ class Client:
 
     def stream(
         self, chunks: Iterable[Chunk], sr: int, *, model: str | None = None
-    ) -> Iterator[Ready | LiveSegment | Prediction]:
-        """Hear sound while it comes.
+    ) -> Generator[Ready | LiveSegment | Prediction, None, None]:
+        """Hear sound while it comes; who leaves before the end closes it (``close``).
 
         Args:
             chunks: mono sound, of any length each: 16-bit PCM (little-endian) as bytes, or samples
