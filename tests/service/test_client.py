@@ -379,7 +379,7 @@ def test_a_connection_that_is_closed_without_an_answer_is_said_to_be():
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with Client(url) as client:
             for asking in (client.models, lambda: asyncio.run(ask(url))):
-                with pytest.raises(Unreachable, match=r"was reached .* \(\w.*\)"):
+                with pytest.raises(Unreachable, match=r"was reached .* \(.*\w.*\)"):
                     asking()
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -647,6 +647,47 @@ def test_the_asynchronous_stream_takes_chunks_that_are_awaited(url):
     awaited, at_hand = asyncio.run(ask(microphone())), asyncio.run(ask(cut(as_int16(hum()))))
     assert awaited[-1].probabilities == at_hand[-1].probabilities
     assert len(awaited) == len(at_hand) > 3
+
+
+def test_chunks_that_have_to_be_waited_for_do_not_hold_up_the_loop(url):
+    """The second is given once the loop has done something else meanwhile."""
+    done = threading.Event()
+
+    def blocking():
+        yield as_int16(hum())
+        assert done.wait(30)
+        yield as_int16(hum())
+
+    async def ask():
+        async with AsyncClient(url) as client:
+            events = []
+            async for event in client.stream(blocking(), 16_000):
+                events.append(event)
+                if isinstance(event, LiveSegment) and not done.is_set():
+                    asyncio.get_running_loop().call_later(0.01, done.set)
+            return events
+
+    *_, summary = unless_it_hangs(lambda: asyncio.run(ask()))
+    assert summary.audio.duration_s == 3
+
+
+def test_a_stream_is_left_while_a_chunk_is_waited_for(url):
+    never = threading.Event()
+
+    def blocking():
+        yield as_int16(hum())
+        never.wait()
+
+    async def leave():
+        async with AsyncClient(url) as client:
+            stream = client.stream(blocking(), 16_000)
+            assert isinstance(await anext(stream), Ready)
+            assert isinstance(await anext(stream), LiveSegment)
+            await stream.aclose()
+            return await client.models()
+
+    assert unless_it_hangs(lambda: asyncio.run(leave())).default == "undertone-ravdess-2"
+    never.set()
 
 
 def test_what_a_stream_is_refused_for_is_raised(url):

@@ -93,7 +93,11 @@ class AsyncClient:
         *,
         model: str | None = None,
     ) -> AsyncGenerator[Ready | LiveSegment | Prediction, None]:
-        """Hear sound while it comes: as `Client.stream`, from chunks that may be awaited."""
+        """Hear sound while it comes: as `Client.stream`, from chunks that may be awaited.
+
+        Chunks that are not are drawn in a thread of their own, as there. Who leaves before the end closes
+        it (``aclose``).
+        """
         return stream_async(self._door, chunks, sr, model, pause=self._pause)
 
     async def aclose(self) -> None:

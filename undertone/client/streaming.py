@@ -14,9 +14,18 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from itertools import count
+from queue import SimpleQueue
 from socket import SHUT_RDWR
 from typing import Any, Final, TypeAlias
 
@@ -248,12 +257,10 @@ async def _send_async(
     fail: Callable[[Exception], None],
 ) -> None:
     try:
-        if isinstance(chunks, AsyncIterable):
+        async with AsyncExitStack() as stack:
+            if not isinstance(chunks, AsyncIterable):
+                chunks = await stack.enter_async_context(aclosing(_drawn(chunks)))
             async for chunk in chunks:
-                for message in wording.messages(chunk):
-                    await socket.send(message)
-        else:
-            for chunk in chunks:
                 for message in wording.messages(chunk):
                     await socket.send(message)
         await socket.send(_END)
@@ -262,6 +269,37 @@ async def _send_async(
     except Exception as error:
         fail(error)
         await socket.close()
+
+
+async def _drawn(chunks: Iterable[Chunk]) -> AsyncGenerator[Chunk, None]:
+    """Chunks that may have to be waited for, each drawn when it is wanted, in a thread of their own.
+
+    None of a pool's: nothing ends a thread that waits for a microphone, and neither the loop nor the
+    process should wait for it.
+    """
+    wanted = SimpleQueue[Future[Chunk | None] | None]()
+    remaining = iter(chunks)
+
+    def draw() -> None:
+        while (drawn := wanted.get()) is not None:
+            if not drawn.set_running_or_notify_cancel():
+                return
+            try:
+                drawn.set_result(next(remaining, None))
+            except BaseException as error:
+                drawn.set_exception(error)
+
+    threading.Thread(target=draw, name="undertone-stream", daemon=True).start()
+    try:
+        while True:
+            drawn = Future[Chunk | None]()
+            wanted.put(drawn)
+            chunk = await asyncio.wrap_future(drawn)
+            if chunk is None:
+                return
+            yield chunk
+    finally:
+        wanted.put(None)
 
 
 class Wording:
