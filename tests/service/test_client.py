@@ -347,8 +347,13 @@ def test_json_of_another_shape_is_no_undertone_either(said, status):
                 asking()
 
 
+FIRST_SEGMENT = json.dumps(
+    {"type": "segment", "start": 0, "end": 1, "probabilities": None, "reason": "x", "latency_ms": 1}
+)
+
+
 @pytest.mark.parametrize(
-    "said", ["hello", "1", "{}", '{"type": "ready"}', b"\0", '{"type": "problem"}']
+    "said", [FIRST_SEGMENT, "hello", "1", "{}", '{"type": "ready"}', b"\0", '{"type": "problem"}']
 )
 def test_a_stream_of_something_else_is_no_undertone_either(said):
     with serve(lambda socket: socket.send(said), "127.0.0.1", 0) as server:
@@ -889,7 +894,7 @@ def test_who_pauses_for_longer_than_the_timeout_is_listened_to_still(url, is_asy
 
 
 def test_a_stream_that_is_left_is_left_although_nothing_of_it_is_taken(url, monkeypatch):
-    monkeypatch.setattr("undertone.client.streaming._CLOSE_S", 0.3)
+    monkeypatch.setattr("undertone.client.silence.CLOSE_S", 0.3)
 
     async def endless():
         while True:

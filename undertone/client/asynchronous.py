@@ -10,6 +10,7 @@ from anyio import to_thread
 
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
+from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
     Model,
@@ -20,7 +21,7 @@ from undertone.client.results import (
     models_of,
     prediction_of,
 )
-from undertone.client.streaming import Chunk, Door, stream_async
+from undertone.client.streaming import Door, stream_async
 from undertone.errors import UndertoneError
 
 

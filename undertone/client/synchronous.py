@@ -9,6 +9,7 @@ import httpx
 
 from undertone.client import calls
 from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
+from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
     Model,
@@ -19,7 +20,7 @@ from undertone.client.results import (
     models_of,
     prediction_of,
 )
-from undertone.client.streaming import Chunk, Door, stream
+from undertone.client.streaming import Door, stream
 from undertone.errors import UndertoneError
 
 
