@@ -57,7 +57,8 @@ class Audio:
         channels: of the source.
         encoding: of the source: one of `undertone.pcm.ENCODINGS`, or soundfile's names, such as
             ``flac_pcm_16``.
-        warnings: ``data_length_clamped``, ``truncated_frame``, ``clipped``, ``phase_inverted``.
+        warnings: ``data_length_clamped``, ``truncated_frame``, ``joined_recordings``, ``clipped``,
+            ``phase_inverted``.
     """
 
     samples: NDArray[np.float32]
@@ -109,7 +110,7 @@ def decode_channels(
 def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) -> Audio:
     """A file as a model hears it: WAV, or FLAC, Ogg, MP3 and AIFF by way of soundfile.
 
-    What a file is, its first bytes say, not its name.
+    What a file is, its first bytes say, not its name. It is read once, so that it may be a pipe.
 
     Args:
         path: where it lies.
@@ -121,13 +122,17 @@ def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) ->
         AudioError: as for `decode`.
     """
     limits = limits or Limits()
+    # Opened once: of a pipe, nothing that was read comes again.
     with Path(path).open("rb") as file:
-        if not foreign.recognises(file.peek(16)[:16]):
-            data = file.read(limits.max_bytes + 1)
-            check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
-            return decode(data, sr, limits)
-    samples, sample_rate, encoding = foreign.decode_file(path, limits=limits)
-    return _conform(_array_source(samples, "float32", sample_rate, encoding), sr, limits)
+        data = file.read(limits.max_bytes + 1)
+        check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
+    if not foreign.recognises(data[:16]):
+        return decode(data, sr, limits)
+    found = foreign.decode(data, limits=limits)
+    source = _array_source(
+        found.samples, "float32", found.sample_rate, found.encoding, found.warnings
+    )
+    return _conform(source, sr, limits)
 
 
 def from_array(

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +20,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone import foreign_child
+from undertone import foreign_child, mpeg
 from undertone.errors import MalformedAudio, UnsupportedAudio
 from undertone.limits import Limits, check_duration, check_format, check_size
 from undertone.sniff import looks_like
+from undertone.wav import Notice
 
 FORMATS: Final = frozenset({"FLAC", "Ogg", "MP3", "AIFF"})
 
 _UNREAD_CODES: Final = frozenset({1, 4})  # SF_ERR_UNRECOGNISED_FORMAT, SF_ERR_UNSUPPORTED_ENCODING
+_OGG_PAGE: Final = (
+    27  # bytes of a page's header, of which the last counts the lacing values that follow
+)
 _UNKNOWN_LENGTH: Final = 2**63 - 1  # SF_COUNT_MAX: FLAC that was streamed
 
 
@@ -35,53 +40,134 @@ def recognises(head: bytes) -> bool:
     return looks_like(head) in FORMATS
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """The sound of a file that soundfile reads.
+
+    Attributes:
+        samples: float32[n, channels].
+        sample_rate: in Hz.
+        encoding: soundfile's name for it, such as ``flac_pcm_16`` or ``ogg_vorbis``.
+        warnings: ``data_length_clamped``, ``truncated_frame``, ``joined_recordings``.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    encoding: str
+    warnings: tuple[Notice, ...] = ()
+
+
 def decode_file(
     path: str | os.PathLike[str], timeout_s: float = 10.0, *, limits: Limits | None = None
 ) -> tuple[NDArray[np.float32], int, str]:
+    """Samples, sample rate and encoding of a file, as `decode` gives them for what is in it.
+
+    Raises:
+        OSError: it is not there, or may not be read.
+        AudioError: as `decode`.
+    """
+    limits = limits or Limits()
+    with Path(path).open("rb") as file:
+        data = file.read(limits.max_bytes + 1)
+    decoded = decode(data, timeout_s, limits=limits)
+    return decoded.samples, decoded.sample_rate, decoded.encoding
+
+
+def decode(data: bytes, timeout_s: float = 10.0, *, limits: Limits | None = None) -> Decoded:
     """The sound of a file that soundfile reads. Safe to call from several threads.
 
     Args:
-        path: where it lies.
+        data: the whole file.
         timeout_s: how many seconds it may take before its reader is killed.
         limits: what it has to keep within; the defaults of `Limits` where left out.
 
-    Returns:
-        float32[n, channels], the sample rate in Hz, and soundfile's name for the encoding, such as
-        ``flac_pcm_16`` or ``ogg_vorbis``.
-
     Raises:
-        OSError: it is not there.
         AudioTooLarge, AudioTooLong, UnsupportedAudio: it exceeds the limits, or is of a kind that
             soundfile does not read.
-        MalformedAudio: it is damaged, shorter than it says, or its reader hung or crashed.
+        MalformedAudio: it is damaged, shorter than it says and of a kind that is not heard in part,
+            or its reader hung or crashed.
     """
     limits = limits or Limits()
-    path = Path(path).absolute()  # the child may have been started in another folder
-    check_size(path.stat().st_size, limits)
+    check_size(len(data), limits)
+    kind = looks_like(data[:16])
+    length = mpeg.measure(data) if kind == "MP3" else None
+    if length is not None:
+        check_duration(length.duration_s, limits)
+    # Of an MP3 whose length is known only to libsndfile, that is a guess.
+    is_guessed = kind == "MP3" and length is None
+    stated = data if length is None or length.is_stated else mpeg.with_length(data, length)
     header, samples = _child().ask(
         {
-            "path": str(path),
+            "n_bytes": len(stated),
             "max_duration_s": limits.max_duration_s,
             "max_sr": limits.max_sr,
             "max_channels": limits.max_channels,
+            "is_guessed": is_guessed,
         },
+        stated,
         timeout_s,
     )
     if "error" in header:
-        kind = UnsupportedAudio if header["code"] in _UNREAD_CODES else MalformedAudio
-        raise kind(f"The file could not be read: {header['error'].strip()}")
+        error = UnsupportedAudio if header["code"] in _UNREAD_CODES else MalformedAudio
+        raise error(f"The file could not be read: {header['error'].strip()}")
     sample_rate, channels, announced = itemgetter("sample_rate", "channels", "n_frames")(header)
     check_format(sample_rate, channels, limits)
     if announced == _UNKNOWN_LENGTH:
         raise UnsupportedAudio("The file does not say how long it is. Convert it to WAV first.")
-    check_duration(announced / sample_rate, limits)
     frames = samples.reshape(-1, channels)
-    if len(frames) < announced:
+    check_duration((len(frames) if is_guessed else announced) / sample_rate, limits)
+    if len(frames) < announced and kind != "MP3":
         raise MalformedAudio(
             f"The file announces {announced} frames and holds {len(frames)}: it was cut off.",
             received={"frames": len(frames), "announced_frames": announced},
         )
-    return frames, sample_rate, header["encoding"]
+    if length is not None:
+        warnings = _about_mp3(length, len(frames))
+    else:
+        warnings = (
+            _about_ogg(data) if kind == "Ogg" else _about_aiff(data) if kind == "AIFF" else ()
+        )
+    return Decoded(frames, sample_rate, header["encoding"], warnings)
+
+
+def _about_mp3(length: mpeg.Length, n_samples: int) -> tuple[Notice, ...]:
+    """What to say of an MP3 of which ``n_samples`` were decoded."""
+    # What encoder and decoder put before the sound is taken away again: less than three frames.
+    unheard = length.n_samples - n_samples > 3 * length.n_samples // max(1, length.n_frames)
+    if unheard or (length.announced or 0) > length.n_frames + 1:
+        return (_clamped(),)
+    if length.rest:
+        detail = f"The last {length.rest} bytes are no whole frame; left out."
+        return (Notice("truncated_frame", detail),)
+    return ()
+
+
+def _about_ogg(data: bytes) -> tuple[Notice, ...]:
+    """What to say of an Ogg file, of whose pages the last one says that it is the last."""
+    position, begun, ended = 0, False, False
+    while data[position : position + 4] == b"OggS" and position + _OGG_PAGE <= len(data):
+        flags, n_lacings = data[position + 5], data[position + _OGG_PAGE - 1]
+        begins = bool(flags & 2)
+        if begins and begun:
+            detail = "Several recordings were joined in this file; only the first one was heard."
+            return (Notice("joined_recordings", detail),)
+        begun = not begins
+        lacings = data[position + _OGG_PAGE : position + _OGG_PAGE + n_lacings]
+        position += _OGG_PAGE + n_lacings + sum(lacings)
+        ended = bool(flags & 4) and position <= len(data)
+    return () if ended else (_clamped(),)
+
+
+def _about_aiff(data: bytes) -> tuple[Notice, ...]:
+    """What to say of an AIFF file, whose first chunk is all of it."""
+    return (_clamped(),) if int.from_bytes(data[4:8], "big") + 8 > len(data) else ()
+
+
+def _clamped() -> Notice:
+    return Notice(
+        "data_length_clamped",
+        "The file holds less sound than it announces: it was cut off. All that there is was read.",
+    )
 
 
 class _Child:
@@ -92,7 +178,7 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(
-        self, request: dict[str, Any], timeout_s: float
+        self, request: dict[str, Any], data: bytes, timeout_s: float
     ) -> tuple[dict[str, Any], NDArray[np.float32]]:
         with self._lock:
             if self._process is not None and self._process.poll() is not None:
@@ -107,7 +193,7 @@ class _Child:
             timer = threading.Timer(timeout_s, kill)
             timer.start()
             try:
-                answer = _converse(process, request)
+                answer = _converse(process, request, data)
             except BaseException as error:
                 self._stop()
                 if not isinstance(error, (EOFError, BrokenPipeError)):
@@ -146,11 +232,12 @@ class _Child:
 
 
 def _converse(
-    process: subprocess.Popen[bytes], request: dict[str, Any]
+    process: subprocess.Popen[bytes], request: dict[str, Any], data: bytes
 ) -> tuple[dict[str, Any], NDArray[np.float32]]:
     assert isinstance(process.stdin, io.BufferedWriter)
     assert isinstance(process.stdout, io.BufferedReader)
     foreign_child.send(process.stdin, request)
+    process.stdin.write(data)
     process.stdin.flush()
     header = foreign_child.receive(process.stdout)
     if header is None:

@@ -5,7 +5,9 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.support.sounds import hum_wav
 from undertone.emotions import RAVDESS
@@ -53,6 +55,18 @@ def test_a_file_that_fails_is_a_row_and_keeps_no_other_from_being_answered(under
     assert result.exit_code == 1
     for expected in ("one.wav", "two.wav", "broken.wav", "The WAV file is cut off inside its"):
         assert expected in result.stdout
+
+
+def test_a_damaged_mp3_keeps_no_other_from_being_answered(undertone, clips):
+    """libsndfile announces more sound than this file holds: it was cut, and nothing says how long it was."""
+    damaged = clips[0].with_name("damaged.mp3")
+    soundfile.write(damaged, np.zeros(16_000), 16_000, bitrate_mode="CONSTANT")
+    data = damaged.read_bytes()
+    second = data.index(data[:2], 2)
+    damaged.write_bytes(data[second : len(data) // 2] + data[len(data) * 2 // 3 :])
+    broken, one = rows(undertone("predict", damaged, clips[0]).stdout)
+    assert broken["code"] == "no_speech", "it is read, and silent"
+    assert one["label"]
 
 
 def test_json_lines_are_one_object_each(undertone, clips):

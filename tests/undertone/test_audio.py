@@ -1,3 +1,5 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -241,6 +243,25 @@ def test_files_that_are_no_audio_are_refused_by_name(tmp_path: Path):
         audio.read(path, 16_000)
     with pytest.raises(FileNotFoundError):
         audio.read(tmp_path / "absent.wav", 16_000)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, suffix):
+    path, pipe = tmp_path / f"clip.{suffix}", tmp_path / "pipe"
+    soundfile.write(path, tone(300, 16_000), 16_000)
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(pipe.write_bytes, path.read_bytes())
+        sound = audio.read(pipe, 16_000)
+        written.result()
+    np.testing.assert_array_equal(sound.samples, audio.read(path, 16_000).samples)
+
+
+def test_what_is_wrong_with_a_file_of_another_kind_is_told(tmp_path: Path):
+    path = tmp_path / "clip.ogg"
+    soundfile.write(path, tone(300, 16_000), 16_000)
+    path.write_bytes(2 * path.read_bytes())
+    assert [each.code for each in audio.read(path, 16_000).warnings] == ["joined_recordings"]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
