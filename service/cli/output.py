@@ -3,19 +3,21 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TextIO, cast
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from service.cli.common import fail
 from service.cli.hearing import Answer
 from service.cli.looks import bar, colour
+from service.cli.sources import SUFFIXES
 from undertone.errors import UndertoneError
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ class Format(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
     JSON = "json"
+
+
+_BY_SUFFIX: Final = {f".{form}": form for form in (Format.CSV, Format.JSON, Format.JSONL)}
+"""What the end of a file's name says of its format; a table is for eyes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +55,42 @@ class Writer(AbstractContextManager["Writer"], Protocol):
         """Add one."""
 
 
+def format_for(form: Format | None, output: Path | None, sources: Iterable[Path]) -> Format:
+    """The format that was said, or that a file's name ends in, or for where stdout leads.
+
+    Ends the process where writing to ``output`` would cost a recording, or nothing says the format.
+
+    Args:
+        form: the format, if it was said.
+        output: the file, if it was said; stdout otherwise.
+        sources: the recordings that are to be answered.
+    """
+    if output is None:
+        return form or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+    suffix = output.suffix.lower()
+    if suffix in SUFFIXES or any(_is_same(output, source) for source in sources):
+        fail(f"cannot write {output}: it is a recording, or is named like one")
+    if form is not None:
+        return form
+    if suffix not in _BY_SUFFIX:
+        known = ", ".join(sorted(_BY_SUFFIX))
+        fail(f"cannot write {output}: its name ends in none of {known}; say which with --format")
+    return _BY_SUFFIX[suffix]
+
+
 def open_writer(
-    form: Format | None,
+    form: Format,
     output: Path | None,
     emotions: Sequence[str],
     *,
     segments: bool,
     top_k: int | None,
 ) -> Writer:
-    """The writer for a format, or for what a file's name ends in, or for where stdout leads.
+    """The writer for a format.
 
     Args:
-        form: the format, if it was said.
-        output: the file, if it was said; stdout otherwise.
+        form: as `format_for` says.
+        output: the file; stdout where left out.
         emotions: all that the model knows, in order: the columns of CSV.
         segments: whether answers hold a timeline.
         top_k: how many emotions to show in a table or as JSON.
@@ -69,7 +98,6 @@ def open_writer(
     Raises:
         OSError: the file cannot be written.
     """
-    form = form or _form_of(output)
     file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
     match form:
         case Format.TABLE:
@@ -80,11 +108,12 @@ def open_writer(
             return JsonWriter(file, top_k, array=form == Format.JSON)
 
 
-def _form_of(output: Path | None) -> Format:
-    if output is not None:
-        name = output.suffix.lower().removeprefix(".")
-        return Format(name) if name in set(Format) else Format.CSV
-    return Format.TABLE if sys.stdout.isatty() else Format.CSV
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether both are one file, by whatever names."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
 
 
 class _FileWriter:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.cli.common import KeyOption, ModelOption, ModelsOption, UrlOption, fail
 from service.cli.hearing import Hearing, hearing
-from service.cli.output import Format, Outcome, Writer, open_writer
+from service.cli.output import Format, Outcome, Writer, format_for, open_writer
 from service.cli.sources import recordings
 from undertone.errors import UndertoneError
 
@@ -63,6 +63,7 @@ def predict(
     files = recordings(paths)
     if not files:
         fail(f"no recordings in {', '.join(map(str, paths))}")
+    form = format_for(form, output, files)
     with hearing(model, models, url, key, segments=segments) as heard:
         try:
             writer = open_writer(form, output, heard.emotions, segments=segments, top_k=top_k)

@@ -130,6 +130,28 @@ def test_a_file_is_written_as_its_name_says(undertone, clips, tmp_path, name):
     assert [Path(each["file"]).name for each in said] == ["one.wav", "two.wav"]
 
 
+@pytest.mark.parametrize("name", ["one.wav", "new.flac", "link.csv"])
+@pytest.mark.parametrize("options", [(), ("--format", "csv")])
+def test_a_recording_is_never_written_over(undertone, clips, name, options):
+    (clips[0].parent / "link.csv").hardlink_to(clips[0])
+    before = clips[0].read_bytes()
+    result = undertone("predict", clips[0], clips[2], "-o", clips[0].with_name(name), *options)
+    assert result.exit_code == 1
+    assert "it is a recording, or is named like one" in result.stderr
+    assert clips[0].read_bytes() == before
+    assert not clips[0].with_name("new.flac").exists()
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out"])
+def test_a_format_that_nothing_says_is_asked_for(undertone, clips, tmp_path, name):
+    result = undertone("predict", clips[0], "-o", tmp_path / name)
+    assert result.exit_code == 1
+    assert "ends in none of .csv, .json, .jsonl" in result.stderr
+    assert not (tmp_path / name).exists()
+    assert undertone("predict", clips[0], "-o", tmp_path / name, "--format", "csv").exit_code == 0
+    assert rows((tmp_path / name).read_text())[0]["file"] == str(clips[0])
+
+
 def test_where_nothing_can_be_written_is_said_before_anything_is_heard(undertone, clips, tmp_path):
     result = undertone("predict", clips[0], "-o", tmp_path / "none" / "out.csv")
     assert result.exit_code == 1
