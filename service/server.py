@@ -21,6 +21,7 @@ from service.protocol import PunctualProtocol
 from service.settings import Settings
 from service.supervisor import Supervisor
 from service.wire import MAX_FRAME, FirmWebSocket
+from undertone.errors import UndertoneError
 
 CUT_OFF_S: Final = 1
 """How long uvicorn waits for what `service.drain` could not finish, and for last requests."""
@@ -28,11 +29,17 @@ CUT_OFF_S: Final = 1
 _log = logging.getLogger("undertone")
 
 
+class AddressUnavailable(UndertoneError):
+    """The address cannot be listened on."""
+
+    code = "address_unavailable"
+
+
 def run(settings: Settings) -> None:
     """Serve until a signal ends it.
 
     Raises:
-        OSError: the address cannot be listened on.
+        AddressUnavailable: the address cannot be listened on.
         BundleError, ModelNotFound: a model must not be served, or is not there.
         SystemExit: SIGTERM came, or no worker could start.
     """
@@ -108,14 +115,18 @@ def _page(host: str, port: int) -> str:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    bound = socket.socket(family, kind, protocol)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError:
-        bound.close()
-        raise
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise AddressUnavailable(f"cannot listen on {host}:{port}: {reason}") from error
     return bound

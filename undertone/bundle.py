@@ -9,8 +9,10 @@ TensorFlow: a bundle can be listed, verified and read about without it.
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -168,24 +170,35 @@ class Bundle:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether ``path`` is a folder with a manifest in it (which may be anything yet)."""
-    return (path / MANIFEST).is_file()
+    """Whether ``path`` is a folder with a manifest in it (which may be anything yet).
+
+    One that may not be looked into counts as one, so that whoever reads it is told why that cannot be.
+    """
+    try:
+        return (path / MANIFEST).is_file()
+    except OSError as error:
+        return error.errno == EACCES
 
 
 def find(folder: Path) -> tuple[Path, ...]:
-    """The bundles directly below ``folder``, or ``folder`` itself where it is one; sorted by name."""
-    if is_bundle(folder):
-        return (folder,)
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(path for path in folder.iterdir() if is_bundle(path)))
+    """The bundles directly below ``folder``, or ``folder`` itself where it is one; sorted by name.
+
+    Raises:
+        BundleMissing: ``folder`` cannot be read.
+    """
+    with _readable(folder):
+        if is_bundle(folder):
+            return (folder,)
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(path for path in folder.iterdir() if is_bundle(path)))
 
 
 def open_bundle(path: str | Path) -> Bundle:
     """Read the manifest of the bundle at ``path`` and verify every file that it names.
 
     Raises:
-        BundleMissing: no manifest there, it cannot be read, or a file that it names is gone.
+        BundleMissing: no manifest there, or a file that it names is gone, or one of them cannot be read.
         BundleUnsupported: the manifest or its features are of a version that this Undertone does not read.
         BundleCorrupt: a file, or the manifest itself, is not what was exported.
     """
@@ -193,9 +206,13 @@ def open_bundle(path: str | Path) -> Bundle:
     manifest = read_manifest(path)
     for name, expected in manifest.files.items():
         file = path / name
-        if not file.is_file():
-            raise BundleMissing(f"{path}: {name} is missing; restore the bundle as it was exported")
-        if _sha256(file) != expected:
+        with _readable(path, name):
+            if not file.is_file():
+                raise BundleMissing(
+                    f"{path}: {name} is missing; restore the bundle as it was exported"
+                )
+            found = _sha256(file)
+        if found != expected:
             raise BundleCorrupt(
                 f"{path}: {name} is not the file that was exported (its SHA-256 differs); "
                 "restore the bundle"
@@ -216,11 +233,8 @@ def read_manifest(path: Path) -> Manifest:
         BundleCorrupt: the manifest is not the one that was exported.
     """
     try:
-        raw = json.loads((path / MANIFEST).read_bytes())
-    except OSError as error:
-        raise BundleMissing(
-            f"{path}: no {MANIFEST} there; a bundle is a folder as `undertone-train fit` exports it"
-        ) from error
+        with _readable(path, MANIFEST):
+            raw = json.loads((path / MANIFEST).read_bytes())
     except ValueError as error:
         raise BundleCorrupt(f"{path}: {MANIFEST} is not JSON ({error})") from error
     if not isinstance(raw, dict):
@@ -290,6 +304,20 @@ def _require_version(path: Path, what: str, found: object, supported: int) -> No
             f"{path}: its {what} is of version {found}; Undertone {__version__} reads version "
             f"{supported}: use the Undertone that exported the bundle, or export it again"
         )
+
+
+@contextmanager
+def _readable(path: Path, name: str = "") -> Iterator[None]:
+    """Where the system does not let a bundle be read, that is the bundle's fault, in one line."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BundleMissing(
+            f"{path}: no {name} there; a bundle is a folder as `undertone-train fit` exports it"
+        ) from error
+    except OSError as error:
+        subject = f"{path}: {name}" if name else f"{path}"
+        raise BundleMissing(f"{subject} cannot be read: {error.strerror or error}") from error
 
 
 def _is_hidden(path: Path) -> bool:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service.cli.common import KeyOption, ModelOption, ModelsOption, UrlOption, fail
 from service.cli.hearing import Hearing, hearing
 from service.cli.output import Format, Outcome, Writer, format_for, open_writer
-from service.cli.sources import recordings
+from service.cli.sources import Source, recordings
 from undertone.errors import UndertoneError
 
 
@@ -60,26 +60,26 @@ def predict(
 
     undertone predict --url http://localhost:8000 --format jsonl recordings/ | jq .label
     """
-    files = recordings(paths)
-    if not files:
+    sources = recordings(paths)
+    if not sources:
         fail(f"no recordings in {', '.join(map(str, paths))}")
-    form = format_for(form, output, files)
+    form = format_for(form, output, (source.path for source in sources))
     with hearing(model, models, url, key, segments=segments) as heard:
         try:
             writer = open_writer(form, output, heard.emotions, segments=segments, top_k=top_k)
         except OSError as error:
             fail(f"cannot write {output}: {error.strerror or error}")
-        failed = _run(heard, files, writer)
+        failed = _run(heard, sources, writer)
     raise typer.Exit(int(failed))
 
 
-def _run(heard: Hearing, files: Sequence[Path], writer: Writer) -> bool:
-    """Answer for every file, in order; whether there was one that has no answer."""
+def _run(heard: Hearing, sources: Sequence[Source], writer: Writer) -> bool:
+    """Answer for every source, in order; whether there was one that has no answer."""
     failed = False
-    with writer, _progress(len(files)) as progress, ThreadPoolExecutor(heard.at_once) as pool:
-        task = progress.add_task("", total=len(files))
+    with writer, _progress(len(sources)) as progress, ThreadPoolExecutor(heard.at_once) as pool:
+        task = progress.add_task("", total=len(sources))
         try:
-            for outcome in pool.map(lambda file: _outcome(heard, file), files):
+            for outcome in pool.map(lambda source: _outcome(heard, source), sources):
                 writer.write(outcome)
                 failed |= outcome.problem is not None
                 progress.update(task, advance=1, description=outcome.file.name)
@@ -89,11 +89,13 @@ def _run(heard: Hearing, files: Sequence[Path], writer: Writer) -> bool:
     return failed
 
 
-def _outcome(heard: Hearing, file: Path) -> Outcome:
+def _outcome(heard: Hearing, source: Source) -> Outcome:
+    if source.problem:
+        return Outcome(source.path, problem=source.problem)
     try:
-        return Outcome(file, heard.predict(file))
+        return Outcome(source.path, heard.predict(source.path))
     except (UndertoneError, OSError) as error:
-        return Outcome(file, problem=error)
+        return Outcome(source.path, problem=error)
 
 
 @contextmanager

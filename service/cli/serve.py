@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.common import ModelsOption, fail, failing_in_one_line, settings_of
+from service.cli.common import ModelsOption, failing_in_one_line, settings_of
 
 
 def serve(
@@ -29,7 +29,4 @@ def serve(
     with failing_in_one_line():
         from service.server import run
 
-        try:
-            run(settings)
-        except OSError as error:
-            fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
+        run(settings)

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.support.rights import shut
 from undertone.bundle import (
     MANIFEST,
     Bundle,
@@ -63,6 +64,23 @@ def test_a_port_in_use_is_said_in_one_line(undertone):
     assert (
         result.stderr == f"undertone: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     )
+
+
+@pytest.mark.parametrize(
+    "command", [("serve", "--port", "0"), ("predict", "clip.wav"), ("models",), ("verify",)]
+)
+@pytest.mark.parametrize("name", ["models", "models/a"])
+def test_a_model_that_may_not_be_read_is_said_to_be_one(
+    undertone, bundle, tmp_path, monkeypatch, command, name
+):
+    shutil.copytree(bundle, tmp_path / "models" / "a")
+    monkeypatch.setenv("UNDERTONE_MODELS", str(tmp_path / "models"))
+    shut(monkeypatch, tmp_path / name)
+    result = undertone(*command)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("undertone: ")
+    assert "cannot be read: Permission denied" in result.output
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_whole_model_is_verified_by_name_and_by_folder(undertone, bundle):

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.support.rights import shut
 from tests.support.sounds import hum_wav
 from undertone.emotions import RAVDESS
 
@@ -111,6 +113,23 @@ def test_a_folder_is_all_the_recordings_in_it(undertone, folder):
     assert [row["file"] for row in rows(result.stdout)] == [
         str(folder / name) for name in ("b.WAV", "monday/a.wav", "monday/broken.wav")
     ]
+
+
+def test_a_folder_that_may_not_be_read_is_a_row_too(undertone, folder, monkeypatch):
+    shut(monkeypatch, folder / "monday")
+    one, monday = rows(undertone("predict", folder).stdout)
+    assert one["label"]
+    assert monday["file"] == str(folder / "monday")
+    assert (monday["code"], monday["problem"]) == ("unreadable_file", "Permission denied")
+
+
+def test_what_is_no_file_is_passed_over_in_folders(undertone, folder):
+    """Nobody writes into the pipe: it would be waited for for ever."""
+    os.mkfifo(folder / "c.wav")
+    (folder / "d.wav").symlink_to("nowhere")
+    said = rows(undertone("predict", folder).stdout)
+    assert [Path(row["file"]).name for row in said] == ["b.WAV", "d.wav", "a.wav", "broken.wav"]
+    assert said[1]["code"] == "unreadable_file"
 
 
 def test_a_folder_without_recordings_is_said_to_be_one(undertone, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import undertone
+from tests.support.rights import shut
 from undertone.bundle import (
     GOLDEN,
     MANIFEST,
@@ -118,6 +119,26 @@ def test_an_emotion_without_a_sentiment_is_refused(bundle_copy):
     rewrite(bundle_copy, lambda body: body["emotions"].__setitem__(0, "bored"))
     with pytest.raises(BundleUnsupported, match="unknown emotions: bored"):
         open_bundle(bundle_copy)
+
+
+@pytest.mark.parametrize("name", [GOLDEN, MANIFEST, "saved_model", "."])
+def test_what_may_not_be_read_is_no_model(bundle_copy, monkeypatch, name):
+    shut(monkeypatch, bundle_copy / name)
+    with pytest.raises(BundleMissing, match="cannot be read: Permission denied"):
+        undertone.load(bundle_copy)
+
+
+def test_a_folder_that_cannot_be_read_is_said_to_be_one(bundle_copy, monkeypatch):
+    shut(monkeypatch, bundle_copy)
+    assert find(bundle_copy) == (bundle_copy,), "what it is, whoever reads it is told"
+    shut(monkeypatch, bundle_copy.parent)
+    with pytest.raises(BundleMissing, match="cannot be read"):
+        read_manifest(find(bundle_copy.parent)[0])
+
+
+def test_a_name_that_cannot_be_is_no_bundle(tmp_path):
+    with pytest.raises(BundleMissing, match="cannot be read"):
+        find(tmp_path / ("a" * 300))
 
 
 def test_find(exported, tmp_path):
