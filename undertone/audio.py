@@ -107,14 +107,14 @@ def decode_channels(
     return tuple(_channel(source, channel, sr, limits) for channel in range(source.channels))
 
 
-def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) -> Audio:
+def read(path: str | os.PathLike[str], sr: int | None, limits: Limits | None = None) -> Audio:
     """A file as a model hears it: WAV, or FLAC, Ogg, MP3 and AIFF by way of soundfile.
 
     What a file is, its first bytes say, not its name. It is read once, so that it may be a pipe.
 
     Args:
         path: where it lies.
-        sr: the model's rate, in Hz.
+        sr: the model's rate, in Hz; None leaves the sound at its own.
         limits: what it has to keep within; the defaults of `Limits` where left out.
 
     Raises:
@@ -127,12 +127,13 @@ def read(path: str | os.PathLike[str], sr: int, limits: Limits | None = None) ->
         data = file.read(limits.max_bytes + 1)
         check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
     if not foreign.recognises(data[:16]):
-        return decode(data, sr, limits)
-    found = foreign.decode(data, limits=limits)
-    source = _array_source(
-        found.samples, "float32", found.sample_rate, found.encoding, found.warnings
-    )
-    return _conform(source, sr, limits)
+        source = _wav_source(data, limits)
+    else:
+        found = foreign.decode(data, limits=limits)
+        source = _array_source(
+            found.samples, "float32", found.sample_rate, found.encoding, found.warnings
+        )
+    return _conform(source, sr or source.sample_rate, limits)
 
 
 def from_array(

@@ -45,6 +45,7 @@ class Classifier:
         sr: int | None = None,
         *,
         segments: bool = False,
+        limits: Limits | None = None,
     ) -> Prediction:
         """Hear one clip.
 
@@ -53,6 +54,7 @@ class Classifier:
                 (floats with full scale at 1, or integers).
             sr: the rate of ``source`` in Hz, for samples only.
             segments: whether to tell the emotion over time, too; it changes nothing else.
+            limits: what the clip has to keep within; the defaults of `Limits` where left out.
 
         Raises:
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
@@ -60,7 +62,7 @@ class Classifier:
             TypeError: samples without their rate, or a rate for something that states its own.
         """
         started = time.perf_counter()
-        audio = open_audio(source, self.spec.sr, sr)
+        audio = open_audio(source, self.spec.sr, sr, limits)
         decoded = time.perf_counter()
         plan = make_plan(audio.samples, self.spec, segments=segments)
         answers, features_s = [], time.perf_counter() - decoded
@@ -132,7 +134,10 @@ def load(path: str | Path, *, threads: int | None = None) -> Classifier:
 
 
 def open_audio(
-    source: str | Path | bytes | NDArray[np.generic], sr: int, source_sr: int | None = None
+    source: str | Path | bytes | NDArray[np.generic],
+    sr: int,
+    source_sr: int | None = None,
+    limits: Limits | None = None,
 ) -> Audio:
     """A path, the bytes of a WAV file, or samples at ``source_sr``, as mono sound at ``sr``.
 
@@ -143,10 +148,12 @@ def open_audio(
     if isinstance(source, np.ndarray):
         if source_sr is None:
             raise TypeError("samples need their rate: predict(samples, sr=16000)")
-        return from_array(source, source_sr, sr)
+        return from_array(source, source_sr, sr, limits)
     if source_sr is not None:
         raise TypeError("sr is for samples only: a file states its own rate")
-    return decode(source, sr) if isinstance(source, bytes) else read(source, sr)
+    if isinstance(source, bytes):
+        return decode(source, sr, limits)
+    return read(source, sr, limits)
 
 
 def windows(samples: NDArray[np.float32], spec: Spec) -> NDArray[np.float32]:

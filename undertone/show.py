@@ -116,7 +116,8 @@ def _headline(figure: "Figure", prediction: Prediction, title: str) -> None:
         audio.encoding,
         " ".join(prediction.model),
     )
-    figure.text(0.075, 0.962, title, size=16, weight="bold")
+    # A name may hold what stands for mathematics elsewhere.
+    figure.text(0.075, 0.962, title, size=16, weight="bold", parse_math=False)
     figure.text(0.075, 0.94, "  ·  ".join(facts), size=9.5, color=_SOFT)
     figure.text(
         0.865,

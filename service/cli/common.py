@@ -1,5 +1,6 @@
 """What the commands share: the options that several have, settings, and failing in one line."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,11 @@ def settings_of(**given: object) -> "Settings":
         return Settings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         fail(explain(error))
+
+
+def shown(name: str | Path) -> str:
+    """A name as text that can be written anywhere: bytes that are no UTF-8 stand there in hexadecimal."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 @contextmanager

@@ -14,9 +14,11 @@ from service.cli.common import fail, failing_in_one_line, settings_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from service.settings import Settings
     from undertone import client, prediction
     from undertone.classifier import Classifier
     from undertone.client import Client, Model
+    from undertone.limits import Limits
     from undertone.prediction import Segment
 
 Answer: TypeAlias = "prediction.Prediction | client.Prediction"
@@ -48,13 +50,13 @@ class Ear:
         listen: mono chunks and their rate to a segment for each window, and the answer at the end.
         emotions: what it tells apart, in the order of its output.
         model: name and version.
-        sr: the rate at which it hears, in Hz.
+        limits: what a recording has to keep within to be played to it.
     """
 
     listen: "Callable[[Iterable[NDArray[Any]], int], Iterator[Segment | Answer]]"
     emotions: tuple[str, ...]
     model: str
-    sr: int
+    limits: "Limits"
 
 
 @contextmanager
@@ -71,9 +73,10 @@ def hearing(
         segments: whether answers are to hold the timeline.
     """
     if url is None:
-        classifier, decoders = _load(model, models)
-        predict = partial(classifier.predict, segments=segments)
-        yield Hearing(predict, classifier.manifest.emotions, decoders)
+        settings = settings_of(models=models)
+        classifier = _load(settings, model)
+        predict = partial(classifier.predict, segments=segments, limits=settings.limits)
+        yield Hearing(predict, classifier.manifest.emotions, settings.crew)
         return
     with service_at(url, key) as service:
         chosen = _chosen(service, model)
@@ -88,16 +91,20 @@ def hearing(
 def ear(model: str | None, models: Path | None, url: str | None, key: str | None) -> Iterator[Ear]:
     """The model that hears sound while it comes; as `hearing`."""
     if url is None:
-        classifier, _ = _load(model, models)
+        settings = settings_of(models=models)
+        classifier = _load(settings, model)
         manifest = classifier.manifest
         name = f"{manifest.name} {manifest.version}"
-        yield Ear(partial(_listen, classifier), manifest.emotions, name, classifier.spec.sr)
+        listen = partial(_listen, classifier, settings.limits)
+        yield Ear(listen, manifest.emotions, name, settings.limits)
         return
+    from undertone.limits import Limits
+
     with service_at(url, key) as service:
         chosen = _chosen(service, model)
         name = f"{chosen.name} {chosen.version}"
         listen = partial(_stream, service, chosen.name)
-        yield Ear(listen, chosen.emotions, name, chosen.sample_rate)
+        yield Ear(listen, chosen.emotions, name, Limits())
 
 
 def service_at(url: str, key: str | None) -> "Client":
@@ -115,19 +122,17 @@ def _chosen(service: "Client", model: str | None) -> "Model":
         return service.model(model or service.models().default)
 
 
-def _load(model: str | None, models: Path | None) -> tuple["Classifier", int]:
-    """A model, and how many threads are to decode for it."""
-    settings = settings_of(models=models)
+def _load(settings: "Settings", model: str | None) -> "Classifier":
     with failing_in_one_line(), Console(stderr=True).status("loading the model"):
         from service.models import load_one
 
-        return load_one(settings, model), settings.crew
+        return load_one(settings, model)
 
 
 def _listen(
-    classifier: "Classifier", chunks: "Iterable[NDArray[Any]]", sr: int
+    classifier: "Classifier", limits: "Limits", chunks: "Iterable[NDArray[Any]]", sr: int
 ) -> Iterator["Segment | Answer"]:
-    listener = classifier.listen(sr)
+    listener = classifier.listen(sr, limits)
     told = 0
     for chunk in chunks:
         for segment in listener.push(chunk):

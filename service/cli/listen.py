@@ -6,9 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 from rich.live import Live
@@ -20,6 +21,7 @@ from service.cli.common import (
     UrlOption,
     fail,
     failing_in_one_line,
+    shown,
 )
 from service.cli.hearing import Answer, Ear, ear
 from service.cli.output import reply_of, segment_reply_of
@@ -27,7 +29,11 @@ from service.cli.screen import Screen
 from service.cli.sound import Chunk, level, microphone, played
 
 if TYPE_CHECKING:
-    from undertone.prediction import Segment
+    from undertone.audio import Audio, Limits
+    from undertone.prediction import Prediction, Segment
+
+_SURVEYED: Final = frozenset({"clipped", "phase_inverted"})
+"""Warnings that are about the sound as it was recorded, and not about what is heard in it."""
 
 
 class View(StrEnum):
@@ -66,16 +72,33 @@ def listen(
     view = view or (View.BARS if sys.stdout.isatty() else View.JSONL)
     with failing_in_one_line(), ear(model, models, url, key) as heard, _until_interrupted() as stop:
         if file is not None:
-            try:
-                _show(heard, played(file, heard.sr, stop), heard.sr, file.name, view)
-            except OSError as error:
-                fail(f"{file}: {error.strerror or error}")
+            recording = _read(file, heard.limits)
+            chunks = played(recording.samples, recording.sr, stop)
+            _show(heard, chunks, recording.sr, shown(file.name), view, recording)
         else:
             with microphone(stop) as (chunks, sr):
                 _show(heard, chunks, sr, "microphone", view)
 
 
-def _show(heard: Ear, chunks: Iterator[Chunk], sr: int, source: str, view: View) -> None:
+def _read(file: Path, limits: "Limits") -> "Audio":
+    """A recording at its own rate, so that what hears it resamples it as it would a voice."""
+    from undertone.audio import read
+
+    try:
+        return read(file, None, limits)
+    except OSError as error:
+        fail(f"{file}: {error.strerror or error}")
+
+
+def _show(
+    heard: Ear,
+    chunks: Iterator[Chunk],
+    sr: int,
+    source: str,
+    view: View,
+    recording: "Audio | None" = None,
+) -> None:
+    """Show what is heard while it comes, and at the end what the whole was."""
     from undertone.prediction import Segment
 
     screen = Screen(heard.emotions, source, heard.model)
@@ -92,9 +115,23 @@ def _show(heard: Ear, chunks: Iterator[Chunk], sr: int, source: str, view: View)
             if isinstance(event, Segment):
                 screen.hear(event)
             else:
+                event = event if recording is None else _of_file(event, recording)
                 screen.end(event)
             if view is View.JSONL:
                 print(json.dumps(_line(event)), flush=True)
+
+
+def _of_file(answer: Answer, recording: "Audio") -> Answer:
+    """The answer, with what the file says of the sound: the listener was given its mix alone."""
+    same = cast("Prediction", answer)  # an answer that came over HTTP has the same names
+    audio = replace(
+        same.audio,
+        sample_rate=recording.sample_rate,
+        channels=recording.channels,
+        encoding=recording.encoding,
+    )
+    doubts = (each for each in same.warnings if each.code not in _SURVEYED)
+    return replace(same, audio=audio, warnings=(*recording.warnings, *doubts))
 
 
 def _line(event: "Segment | Answer") -> dict[str, object]:

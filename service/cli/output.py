@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from service.cli.common import fail
+from service.cli.common import fail, shown
 from service.cli.hearing import Answer
 from service.cli.looks import bar, colour
 from service.cli.sources import SUFFIXES
@@ -151,12 +151,12 @@ class CsvWriter(_FileWriter):
         if outcome.answer is None:
             problem = _described(outcome)
             row = {"code": problem["code"], "problem": problem["detail"]}
-            self._rows.writerow({"file": outcome.file, **row})
+            self._rows.writerow({"file": shown(outcome.file), **row})
         elif self._segments:
             for segment in _segments(outcome.answer):
-                self._rows.writerow({"file": outcome.file, **segment})
+                self._rows.writerow({"file": shown(outcome.file), **segment})
         else:
-            self._rows.writerow({"file": outcome.file, **_whole(outcome.answer)})
+            self._rows.writerow({"file": shown(outcome.file), **_whole(outcome.answer)})
         self._file.flush()
 
 
@@ -176,7 +176,7 @@ class JsonWriter(_FileWriter):
             if outcome.answer is None
             else reply_of(outcome.answer, self._top_k)
         )
-        self._file.write(self._before + json.dumps({"file": str(outcome.file), **said}))
+        self._file.write(self._before + json.dumps({"file": shown(outcome.file), **said}))
         self._before = ",\n"
         if not self._array:
             self._file.write("\n")
@@ -203,7 +203,7 @@ class TableWriter(_FileWriter):
 
     def write(self, outcome: Outcome) -> None:
         """Add the rows of one file."""
-        name = Text(str(outcome.file))
+        name = Text(shown(outcome.file))
         if outcome.answer is None:
             detail = Text(str(_described(outcome)["detail"]), "red")
             self._table.add_row(name, Text("✗", "red"), "", detail)

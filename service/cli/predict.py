@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.cli.common import KeyOption, ModelOption, ModelsOption, UrlOption, fail
+from service.cli.common import KeyOption, ModelOption, ModelsOption, UrlOption, fail, shown
 from service.cli.hearing import Hearing, hearing
 from service.cli.output import Format, Outcome, Writer, format_for, open_writer
 from service.cli.sources import Source, recordings
@@ -67,6 +67,8 @@ def predict(
     with hearing(model, models, url, key, segments=segments) as heard:
         try:
             writer = open_writer(form, output, heard.emotions, segments=segments, top_k=top_k)
+        except BrokenPipeError:  # of stdout: nobody reads any more, and the command ends quietly
+            raise
         except OSError as error:
             fail(f"cannot write {output}: {error.strerror or error}")
         failed = _run(heard, sources, writer)
@@ -82,7 +84,7 @@ def _run(heard: Hearing, sources: Sequence[Source], writer: Writer) -> bool:
             for outcome in pool.map(lambda source: _outcome(heard, source), sources):
                 writer.write(outcome)
                 failed |= outcome.problem is not None
-                progress.update(task, advance=1, description=outcome.file.name)
+                progress.update(task, advance=1, description=shown(outcome.file.name))
         except BaseException:
             pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the files that remain
             raise

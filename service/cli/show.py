@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service.cli.common import ModelOption, ModelsOption, fail, failing_in_one_line, settings_of
+from service.cli.common import (
+    ModelOption,
+    ModelsOption,
+    fail,
+    failing_in_one_line,
+    settings_of,
+    shown,
+)
 
 
 def show(
@@ -39,7 +46,7 @@ def show(
             prediction = classifier.predict(clip, segments=True)
         except OSError as error:
             fail(f"{clip}: {error.strerror or error}")
-        figure = sheet(prediction, classifier.spec, title=clip.name)
+        figure = sheet(prediction, classifier.spec, title=shown(clip.name))
         try:
             figure.savefig(output)
         except (OSError, ValueError) as error:  # a folder that is not there, a suffix not known

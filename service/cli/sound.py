@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from undertone.errors import UndertoneError
@@ -30,15 +29,8 @@ class NoMicrophone(UndertoneError):
     code = "no_microphone"
 
 
-def played(path: Path, sr: int, stop: threading.Event) -> Iterator[Chunk]:
-    """A file as float32 at ``sr``, each chunk when it would have been spoken, until ``stop``.
-
-    Raises:
-        AudioError, OSError: it cannot be read.
-    """
-    from undertone.audio import read
-
-    samples = read(path, sr).samples
+def played(samples: Chunk, sr: int, stop: threading.Event) -> Iterator[Chunk]:
+    """A recording at ``sr`` Hz in parts, each when it would have been spoken, until ``stop``."""
     size = round(CHUNK_S * sr)
     began = time.monotonic()
     for start in range(0, samples.size, size):

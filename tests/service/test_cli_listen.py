@@ -19,9 +19,11 @@ import undertone as library
 from service.cli.screen import Screen
 from service.cli.sound import NoMicrophone, level, microphone, played
 from tests.support.sounds import hum, hum_wav
+from undertone.audio import read
 from undertone.classifier import Classifier
 from undertone.emotions import RAVDESS
 from undertone.prediction import Emotion, Segment
+from undertone.wav import encode
 
 UNDERTONE = (sys.executable, "-c", "from service.cli import app; app()")
 
@@ -69,6 +71,48 @@ def test_a_service_hears_the_same(undertone, client, clip):
     reply = client.post("/predict", content=clip.read_bytes(), params={"segments": "true"}).json()
     for said, segment in zip(there, reply["segments"], strict=True):
         assert said["score"] == pytest.approx(segment["score"], abs=1e-3)
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_what_the_file_says_of_the_sound_is_told(
+    undertone, client, tmp_path, classifier, over_http
+):
+    """Two channels that cancel each other, recorded too loud, in a file that was cut off."""
+    sound = np.clip(8 * hum(seconds=1.7, sr=44_100), -1, 1)
+    path = tmp_path / "clip.wav"
+    path.write_bytes(encode(np.stack([sound, -sound], axis=1), 44_100, "pcm_s24")[:-601])
+    options = ("--url", client.base_url) if over_http else ()
+    _, summary = events(undertone("listen", "--file", path, *options).stdout)
+    expected = classifier.predict(path, segments=True)
+    told = {"data_length_clamped", "truncated_frame", "phase_inverted", "clipped"}
+    assert told <= {each["code"] for each in summary["warnings"]}
+    assert summary["warnings"] == [
+        {"code": each.code, "detail": each.detail} for each in expected.warnings
+    ]
+    heard = expected.audio
+    assert summary["audio"] == {
+        "duration_s": heard.duration_s,
+        "sample_rate": 44_100,
+        "channels": 2,
+        "encoding": "pcm_s24",
+    }
+    exact = 1e-3 if over_http else 1e-6
+    scores = {each["label"]: each["score"] for each in summary["probabilities"]}
+    for each in expected.probabilities:
+        assert scores[each.label] == pytest.approx(each.score, abs=exact)
+
+
+def test_an_ending_reader_ends_it_quietly(bundle, clip):
+    with subprocess.Popen(
+        [*UNDERTONE, "listen", "--file", clip, "--models", bundle.parent],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(30) != 0
 
 
 def test_silence_is_said_to_be_silence(undertone, tmp_path):
@@ -215,8 +259,9 @@ def test_a_file_is_played_whole_and_each_chunk_when_it_would_have_been_spoken(cl
             return False
 
     monkeypatch.setattr("service.cli.sound.time.monotonic", lambda: 100.0)
-    chunks = list(played(clip, 16_000, Patient()))
-    assert sum(len(chunk) for chunk in chunks) == round(1.7 * 16_000)
+    samples = read(clip, 16_000).samples
+    chunks = list(played(samples, 16_000, Patient()))
+    np.testing.assert_array_equal(np.concatenate(chunks), samples)
     spoken = np.cumsum([len(chunk) for chunk in chunks]) / 16_000
     assert waited == pytest.approx(spoken.tolist())
 

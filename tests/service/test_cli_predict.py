@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +133,58 @@ def test_what_is_no_file_is_passed_over_in_folders(undertone, folder):
     said = rows(undertone("predict", folder).stdout)
     assert [Path(row["file"]).name for row in said] == ["b.WAV", "d.wav", "a.wav", "broken.wav"]
     assert said[1]["code"] == "unreadable_file"
+
+
+def test_a_pipe_is_heard(undertone, tmp_path, hello):
+    os.mkfifo(tmp_path / "pipe")
+    sound, sr = soundfile.read(hello)
+    soundfile.write(tmp_path / "clip.flac", sound, sr)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(
+            (tmp_path / "pipe").write_bytes, (tmp_path / "clip.flac").read_bytes()
+        )
+        (piped,) = rows(undertone("predict", tmp_path / "pipe").stdout)
+        written.result()
+    (clip,) = rows(undertone("predict", tmp_path / "clip.flac").stdout)
+    assert piped == {**clip, "file": str(tmp_path / "pipe")}
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
+def test_an_ending_reader_ends_it_quietly(bundle, clips, form):
+    read, written = os.pipe()
+    os.close(read)
+    command = "from service.cli import app; app()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "predict", "--format", form, clips[0], "--models", bundle],
+        stdout=written,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(written)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", None])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
+def test_a_name_that_is_no_utf_8_is_written_all_the_same(undertone, clips, form, name):
+    odd = clips[0].with_name(os.fsdecode(b"caf\xe9.wav"))
+    odd.write_bytes(clips[0].read_bytes())
+    output = () if name is None else ("-o", odd.with_name(name))
+    result = undertone("predict", "--format", form, odd, *output)
+    assert result.exit_code == 0, result.output
+    text = result.stdout if name is None else odd.with_name(name).read_text()
+    assert r"caf\xe9.wav" in text.replace(r"\\", "\\")
+
+
+def test_the_limits_of_the_environment_hold(undertone, clips, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_MAX_DURATION_S", "0.5")
+    (row,) = rows(undertone("predict", clips[0]).stdout)
+    assert row["code"] == "audio_too_long"
+    monkeypatch.setenv("UNDERTONE_MAX_UPLOAD_BYTES", "1000")
+    (row,) = rows(undertone("predict", clips[0]).stdout)
+    assert row["code"] == "audio_too_large"
 
 
 def test_a_folder_without_recordings_is_said_to_be_one(undertone, tmp_path):

@@ -1,5 +1,6 @@
 """`undertone show`: a picture, or why there is none."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,6 +23,13 @@ def test_it_draws(undertone, clip, tmp_path, name, magic):
     result = undertone("show", clip, "-o", tmp_path / name)
     assert result.exit_code == 0, result.output
     assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+@pytest.mark.parametrize("name", [b"a$b^{$.wav", b"caf\xe9.wav"])
+def test_it_draws_whatever_the_name_is(undertone, clip, tmp_path, name):
+    odd = clip.rename(clip.with_name(os.fsdecode(name)))
+    result = undertone("show", odd, "-o", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
 
 
 def test_the_sheet_shows_what_was_promised(bundle, clip):

@@ -5,7 +5,7 @@ import undertone
 from undertone import audio
 from undertone.bundle import Bundle
 from undertone.classifier import Classifier, windows
-from undertone.errors import AudioTooShort, NoSpeech
+from undertone.errors import AudioTooLong, AudioTooShort, NoSpeech
 
 SR = 16_000
 
@@ -43,6 +43,14 @@ def test_samples_need_their_rate_and_files_have_one(model, hello):
         model.predict(np.zeros(16_000, np.float32))
     with pytest.raises(TypeError, match="a file states its own rate"):
         model.predict(hello, sr=16_000)
+
+
+def test_limits_hold_for_whatever_is_heard(model, hello):
+    sound = audio.read(hello, None)
+    assert sound.sr == sound.sample_rate == 22_050
+    for source, sr in ((hello, None), (hello.read_bytes(), None), (sound.samples, 22_050)):
+        with pytest.raises(AudioTooLong):
+            model.predict(source, sr, limits=audio.Limits(max_duration_s=1))
 
 
 def test_nothing_to_hear(model):
