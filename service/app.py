@@ -21,6 +21,7 @@ from service.limits import Gate
 from service.metrics import Metrics
 from service.models import Models, load_models
 from service.observe import Observe
+from service.origins import Origins
 from service.rates import Rates
 from service.serving import Serving
 from service.settings import Settings
@@ -130,6 +131,7 @@ def _layers(settings: Settings, metrics: Metrics, drain: Drain) -> list[Middlewa
                 expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
             )
         )
+    layers.append(Middleware(Origins, allowed=settings.cors_origins))
     if settings.keys:
         rates = Rates(settings.rate_per_minute) if settings.rate_per_minute else None
         layers.append(Middleware(Keys, keys=settings.keys, rates=rates))

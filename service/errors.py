@@ -9,6 +9,7 @@ UndertoneError
     ├── UpgradeRequired       a stream was asked for without a WebSocket
     ├── ClientGone            the client did not wait for the answer
     ├── Unauthorized          no API key that is known was sent
+    ├── OriginNotAllowed      a page opened a stream whose scripts may not ask
     ├── DeadlineExceeded      there was no answer in time
     └── Later                 the same request may go well in a moment
         ├── RateLimited       this key was used more often than it may be
@@ -76,6 +77,12 @@ class Unauthorized(ServiceError):
     def headers(self) -> dict[str, str]:
         """How a key is sent."""
         return {"WWW-Authenticate": 'Bearer realm="undertone"'}
+
+
+class OriginNotAllowed(ServiceError):
+    """A page opened a stream whose scripts may not ask."""
+
+    code = "origin_not_allowed"
 
 
 class DeadlineExceeded(ServiceError):

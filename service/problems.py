@@ -51,6 +51,12 @@ KINDS: Final[Mapping[str, Kind]] = {
         "This needs an API key, and none that is known was sent. "
         "Send it as 'Authorization: Bearer KEY'.",
     ),
+    "origin_not_allowed": Kind(
+        403,
+        "Not from this page",
+        "Scripts of this page's origin may not open streams here. "
+        "The operator can allow it, with UNDERTONE_CORS_ORIGINS.",
+    ),
     "model_not_found": Kind(
         404,
         "No model of that name",

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     Field,
-    FilePath,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -20,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.origins import require_origin
 from service.secrets import parse_keys
 from undertone.limits import Limits
 
@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="UNDERTONE_",
         env_ignore_empty=True,
+        allow_inf_nan=False,
         frozen=True,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
     """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without
     a file: everybody is let in."""
 
-    api_keys_file: FilePath | None = None
+    api_keys_file: Path | None = None
     """A file with such keys, one a line; it is read when the service starts."""
 
     rate_per_minute: PositiveInt | None = None
@@ -114,8 +115,8 @@ class Settings(BaseSettings):
     number."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """The origins, apart by commas, from which scripts of other pages may ask; ``*`` is any. Unset:
-    none."""
+    """The origins, apart by commas, from which scripts of other pages may ask and open streams; ``*``
+    is any. Unset: none."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages to log."""
@@ -126,7 +127,9 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [require_origin(each.strip()) for each in value.split(",") if each.strip()]
 
     @field_validator("api_keys")
     @classmethod

@@ -43,13 +43,38 @@ def test_an_argument_beats_the_environment(monkeypatch):
         ("THREADS", "-1"),
         ("LOG_LEVEL", "chatty"),
         ("DOCS", "perhaps"),
+        ("MAX_DURATION_S", "inf"),
+        ("MAX_DURATION_S", "nan"),
+        ("DEADLINE_S", "nan"),
+        ("GRACE_S", "inf"),
+        ("CORS_ORIGINS", "http://localhost:9000/"),
+        ("CORS_ORIGINS", "http://localhost:9000/page"),
+        ("CORS_ORIGINS", "example.com"),
+        ("CORS_ORIGINS", "https://one.example https://two.example"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "https://Example.com"),
+        ("CORS_ORIGINS", "https://example.com:443"),
+        ("CORS_ORIGINS", "https://me@example.com"),
+        ("API_KEYS_FILE", "/nowhere/keys"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_variable_and_value(monkeypatch, name, value):
     monkeypatch.setenv(f"UNDERTONE_{name}", value)
     with pytest.raises(ValidationError) as caught:
         Settings()
-    assert re.fullmatch(f"UNDERTONE_{name}={value}: .+", explain(caught.value))
+    assert re.fullmatch(f"UNDERTONE_{name}={re.escape(value)}: .+", explain(caught.value))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://example.com", "http://localhost:9000", "http://127.0.0.1:8080"),
+        *("http://[::1]:9000", "https://xn--mller-kva.example", "chrome-extension://abcdefgh"),
+    ],
+)
+def test_origins_that_browsers_send_are_taken(monkeypatch, origin):
+    monkeypatch.setenv("UNDERTONE_CORS_ORIGINS", f"https://one.example, {origin},")
+    assert Settings().cors_origins == ("https://one.example", origin)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

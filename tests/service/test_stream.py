@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from service.app import create_app
@@ -55,6 +55,42 @@ def send(connection: ClientConnection, data: bytes, seed: int) -> None:
         size = int(generator.choice([1, 5, 320, 2048, 9999, 70_000]))
         connection.send(data[:size])
         data = data[size:]
+
+
+def of_page(client: httpx.Client, origin: str) -> tuple[list[dict], int | None]:
+    """What the script of a page is told that opens a stream and ends it at once; and the status."""
+    address = client.base_url.copy_with(scheme="ws", path="/stream")
+    try:
+        with connect(str(address), origin=origin) as connection:
+            with suppress(ConnectionClosed):
+                connection.send(END)
+            return received(connection)
+    except InvalidStatus as refused:
+        return [json.loads(refused.response.body or b"{}")], 4000 + refused.response.status_code
+
+
+def test_pages_of_the_service_itself_may_stream(client):
+    own = f"{client.base_url.host}:{client.base_url.port}"
+    for origin in (f"http://{own}", f"https://{own}"):
+        assert of_page(client, origin)[0][0]["type"] == "ready"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"]
+)
+def test_other_pages_may_not_stream(client, origin):
+    (problem,), code = of_page(client, origin)
+    assert (problem["code"], problem["status"], code) == ("origin_not_allowed", 403, 4403)
+    assert problem["received"] == {"origin": origin}
+
+
+def test_pages_that_the_operator_names_may_stream(models):
+    for allowed, refused in (("https://one.example", ["null"]), ("*", [])):
+        app = create_app(Settings.model_validate({"cors_origins": allowed}), models)
+        with running(app) as url, httpx.Client(base_url=url) as client:
+            assert of_page(client, "https://one.example")[0][0]["type"] == "ready"
+            for origin in refused:
+                assert of_page(client, origin)[1] == 4403
 
 
 def open_streams(client: httpx.Client) -> float:
