@@ -19,7 +19,7 @@ from service.memory import give_back_early
 from service.models import Models, load_models, verify_default
 from service.protocol import PunctualProtocol
 from service.settings import Settings
-from service.supervisor import Supervisor
+from service.supervisor import Supervisor, end_with_supervisor
 from service.wire import MAX_FRAME, FirmWebSocket
 from undertone.errors import UndertoneError
 
@@ -93,6 +93,7 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
 def _app(settings: Settings, models: Models | None = None) -> FastAPI:
     """Made in each process that serves."""
     give_back_early()
+    end_with_supervisor()
     return create_app(settings, models)
 
 

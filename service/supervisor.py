@@ -1,12 +1,34 @@
 """Several processes on one port, of which each that dies is replaced."""
 
 import logging
+import os
+import signal
+import threading
+from multiprocessing import parent_process
 
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 _log = logging.getLogger("undertone")
+
+
+def end_with_supervisor() -> None:
+    """Have this process end as on SIGTERM when the one that started it is gone, however that ended.
+
+    Killed, a supervisor tells nobody: its workers would go on answering, and hold the port against the
+    next one. In a process that nobody supervises, this does nothing.
+    """
+    supervisor = parent_process()
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        _log.error("supervisor died", extra={"fields": {"pid": supervisor.pid}})
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="supervised", daemon=True).start()
 
 
 class Supervisor(Multiprocess):

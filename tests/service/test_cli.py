@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import signal
 import socket
@@ -172,6 +173,33 @@ def test_a_process_with_a_spoiled_bundle_ends_before_it_serves(bundle, tmp_path)
     assert "is not the file that was exported" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_supervisor(bundle, hello):
+    """Killed, it cannot tell them; what they write ends when they do."""
+    with subprocess.Popen(
+        [*UNDERTONE, "serve", "--port", "0", "--models", bundle.parent],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "UNDERTONE_WORKERS": "2"},
+        start_new_session=True,
+    ) as process:
+        lines = map(json.loads, process.stdout)
+        port = next(lines)["port"]
+        started = (line for line in lines if line["message"] == "Application startup complete.")
+        assert next(started)
+        assert next(started)
+        process.kill()
+        try:
+            said, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert said.count("supervisor died") == 2
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/healthz")
 
 
 UNDERTONE = (sys.executable, "-c", "from service.cli import app; app()")
