@@ -40,6 +40,34 @@ def test_models_are_listed(undertone, client):
     assert undertone("models", "--url", client.base_url).stdout == result.stdout
 
 
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_names_of_models_are_never_cut(undertone, bundle, tmp_path, monkeypatch, columns):
+    names = [f"undertone-ravdess-of-a-long-name-{number}" for number in (1, 2)]
+    for name in names:
+        shutil.copytree(bundle, tmp_path / name)
+        seal(tmp_path / name, read_manifest(bundle).model_copy(update={"name": name}))
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = undertone("models", "--models", tmp_path).stdout
+    assert "…" not in shown
+    for name in names:
+        assert f" {name} " in shown
+
+
+def test_a_model_that_is_broken_hides_no_other(undertone, bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "whole")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / MANIFEST).write_text("{")
+    result = undertone("models", "--models", tmp_path)
+    assert result.exit_code == 0
+    assert "undertone-ravdess-2 (default)" in result.stdout
+    assert result.stderr.startswith("undertone: broken is unavailable: ")
+    assert "manifest.json is not JSON" in result.stderr
+    shutil.rmtree(tmp_path / "whole")
+    result = undertone("models", "--models", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "broken is unavailable" in result.stderr
+
+
 @pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",), ("verify",)])
 def test_help_is_given(undertone, command):
     result = undertone(*command, "--help")
