@@ -96,7 +96,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     app.state.serving = None
     app.state.drain = drain
     app.state.metrics = metrics
-    problems.install(app)
+    problems.install(app, docs=settings.docs)
     refusals = {**problems.UNFORESEEN, **problems.responses("unauthorized")}
     keyed = [Depends(KeyInDocuments())] if settings.keys else []
     for routes in (predict.router, batch.router, stream.router):

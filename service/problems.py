@@ -1,6 +1,7 @@
 """Every error as RFC 9457 problem details: one table from an error's code to a status."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -207,8 +208,16 @@ def close_code(error: UndertoneError) -> int:
     return 1011 if status == 500 else 4000 + status
 
 
-def install(app: FastAPI) -> None:
-    """Make ``app`` answer every error with problem details."""
+def install(app: FastAPI, *, docs: bool = True) -> None:
+    """Make ``app`` answer every error with problem details.
+
+    Args:
+        app: which.
+        docs: whether it has documents to point to.
+    """
+    app.state.nothing_here = (
+        KINDS["not_found"].example if docs else "There is nothing at this address."
+    )
     app.add_exception_handler(UndertoneError, _undertone_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -278,9 +287,20 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
         InvalidRequest(
             "; ".join(f"{name}: {each['msg']}" for name, each in wrong.items()) + ".",
             received={name: each["input"] for name, each in wrong.items()},
+            allowed={name: _allowed(each) for name, each in wrong.items()},
         ),
         request.state.request_id,
     )
+
+
+def _allowed(wrong: Mapping[str, Any]) -> object:
+    """What would have been taken in the place of a parameter that pydantic refused."""
+    kind = str(wrong["type"])
+    if kind == "literal_error":
+        return re.findall(r"'([^']*)'", wrong["ctx"]["expected"])
+    if kind.startswith("bool"):
+        return [True, False]
+    return "a whole number from 1 on" if kind.startswith("int") else "text"
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -298,5 +318,5 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
             error.headers,
         )
     if error.status_code == 404:
-        return _response("not_found", KINDS["not_found"].example, identifier)
+        return _response("not_found", request.app.state.nothing_here, identifier)
     return _response("malformed_request", str(error.detail), identifier, headers=error.headers)

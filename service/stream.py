@@ -25,6 +25,7 @@ from service.problems import close_code, internal_error_message, problem_message
 from service.schemas import Reply
 from service.serving import Serving
 from undertone.errors import UndertoneError
+from undertone.limits import Limits
 from undertone.pcm import Encoding
 from undertone.prediction import Segment
 from undertone.wav import Notice
@@ -135,7 +136,7 @@ async def _converse(websocket: WebSocket, request_id: str) -> None:
     if serving is None:
         raise NotReady("The service is starting or stopping. Try again in a moment.")
     classifier = await serving.models.get(websocket.query_params.get("model"))
-    sample_rate = _sample_rate(websocket.query_params.get("sr"))
+    sample_rate = _sample_rate(websocket.query_params.get("sr"), serving.limits)
     listening = Listening(serving, classifier, sample_rate)
     line = _Line(websocket, serving.patience_s)
     manifest, ear = classifier.manifest, listening.ear
@@ -229,9 +230,13 @@ class _Line:
             ) from error
 
 
-def _sample_rate(text: str | None) -> int:
+def _sample_rate(text: str | None, limits: Limits) -> int:
     if text is None:
         return DEFAULT_SR
     if not text.isdecimal() or len(text) > len("192000"):
-        raise InvalidRequest("sr is no whole number of Hz.", received={"sr": text[:64]})
+        raise InvalidRequest(
+            "sr is no whole number of Hz.",
+            received={"sr": text[:64]},
+            allowed={"sr": [limits.min_sr, limits.max_sr]},
+        )
     return int(text)

@@ -69,7 +69,9 @@ def test_a_static_file_that_is_not_there_is_a_problem(client):
 
 def test_the_page_can_be_switched_off_with_the_documents(models):
     with running(create_app(Settings(docs=False), models)) as url:
-        assert httpx.get(url).status_code == 404
+        answer = httpx.get(url)
+        assert answer.status_code == 404
+        assert "/docs" not in answer.text, "it is not there either"
 
 
 # What follows computes what base.css says of its colours.

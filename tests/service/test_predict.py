@@ -108,6 +108,20 @@ def test_top_k_out_of_range_is_refused(client, top_k):
     assert str(problem["received"]["top_k"]) == str(top_k)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("channels", "foo", ["mix", "split"]),
+        ("segments", "maybe", [True, False]),
+        ("top_k", "abc", "a whole number from 1 on"),
+    ],
+)
+def test_what_a_parameter_may_be_is_told(client, name, value, allowed):
+    problem = post(client, hum_wav(), **{name: value}).json()
+    assert problem["received"] == {name: value}
+    assert problem["allowed"] == {name: allowed}
+
+
 def test_a_model_can_be_named(client):
     assert post(client, hum_wav(), model="undertone-ravdess-2").status_code == 200
 

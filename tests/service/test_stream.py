@@ -255,6 +255,12 @@ def test_what_cannot_be_asked_for(client, query, code, problem):
     assert set(message) >= {"title", "detail", "received", "allowed", "request_id"}
 
 
+def test_which_rates_may_be_asked_for_is_told(client):
+    with opened(client, sr="fast") as connection:
+        (message,), _ = received(connection)
+    assert message["allowed"] == {"sr": [4_000, 192_000]}
+
+
 @pytest.mark.parametrize(
     "text",
     [
