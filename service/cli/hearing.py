@@ -80,11 +80,8 @@ def hearing(
         return
     with service_at(url, key) as service:
         chosen = _chosen(service, model)
-        yield Hearing(
-            partial(service.predict, model=chosen.name, segments=segments),
-            chosen.emotions,
-            _AT_ONCE,
-        )
+        ask = partial(service.predict, model=chosen.name, segments=segments)
+        yield Hearing(partial(_sent, ask), chosen.emotions, _AT_ONCE)
 
 
 @contextmanager
@@ -127,6 +124,23 @@ def _load(settings: "Settings", model: str | None) -> "Classifier":
         from service.models import load_one
 
         return load_one(settings, model)
+
+
+def _sent(ask: Callable[..., Answer], path: Path) -> Answer:
+    """The answer of a service; a pipe is read here, and once, where the client would open it again."""
+    if path.is_file():
+        return ask(path)
+    from undertone import foreign
+    from undertone.limits import Limits, check_size
+
+    limits = Limits()
+    with path.open("rb") as pipe:
+        data = pipe.read(limits.max_bytes + 1)
+    check_size(len(data), limits)
+    if not foreign.recognises(data[:16]):
+        return ask(data)
+    decoded = foreign.decode(data)
+    return ask(decoded.samples, decoded.sample_rate)
 
 
 def _listen(

@@ -43,7 +43,7 @@ def show(
 
         classifier = load_one(settings, model)
         try:
-            prediction = classifier.predict(clip, segments=True)
+            prediction = classifier.predict(clip, segments=True, limits=settings.limits)
         except OSError as error:
             fail(f"{clip}: {error.strerror or error}")
         figure = sheet(prediction, classifier.spec, title=shown(clip.name))
