@@ -29,9 +29,8 @@ from undertone.wav import Notice
 FORMATS: Final = frozenset({"FLAC", "Ogg", "MP3", "AIFF"})
 
 _UNREAD_CODES: Final = frozenset({1, 4})  # SF_ERR_UNRECOGNISED_FORMAT, SF_ERR_UNSUPPORTED_ENCODING
-_OGG_PAGE: Final = (
-    27  # bytes of a page's header, of which the last counts the lacing values that follow
-)
+_OGG_PAGE: Final = 27  # bytes of a page's header; the last says how many lacing values follow
+_MP3_FRAME: Final = 1152  # samples, at most
 _UNKNOWN_LENGTH: Final = 2**63 - 1  # SF_COUNT_MAX: FLAC that was streamed
 
 
@@ -122,19 +121,18 @@ def decode(data: bytes, timeout_s: float = 10.0, *, limits: Limits | None = None
             received={"frames": len(frames), "announced_frames": announced},
         )
     if length is not None:
-        warnings = _about_mp3(length, len(frames))
+        warnings = _about_mp3(length, announced - len(frames))
+    elif kind == "Ogg":
+        warnings = _about_ogg(data)
     else:
-        warnings = (
-            _about_ogg(data) if kind == "Ogg" else _about_aiff(data) if kind == "AIFF" else ()
-        )
+        warnings = _about_aiff(data) if kind == "AIFF" else ()
     return Decoded(frames, sample_rate, header["encoding"], warnings)
 
 
-def _about_mp3(length: mpeg.Length, n_samples: int) -> tuple[Notice, ...]:
-    """What to say of an MP3 of which ``n_samples`` were decoded."""
-    # What encoder and decoder put before the sound is taken away again: less than three frames.
-    unheard = length.n_samples - n_samples > 3 * length.n_samples // max(1, length.n_frames)
-    if unheard or (length.announced or 0) > length.n_frames + 1:
+def _about_mp3(length: mpeg.Length, n_missing: int) -> tuple[Notice, ...]:
+    """What to say of an MP3 of which ``n_missing`` samples could not be decoded."""
+    # One frame is missing where the file counts the one that announces the others.
+    if n_missing > _MP3_FRAME or (length.announced or 0) > length.n_frames + 1:
         return (_clamped(),)
     if length.rest:
         detail = f"The last {length.rest} bytes are no whole frame; left out."

@@ -2,8 +2,8 @@
 
 libsndfile believes what a Xing, Info or VBRI frame at the beginning says, and where there is none it
 guesses from the size of the file and of the first frame: ten times too much, or a quarter. It never
-reads further than that, so that of files which were joined all but the first would be lost. The walk counts,
-and `with_length` writes what it counted where libsndfile looks.
+reads further than that, so that of files which were joined all but the first would be lost. The walk
+counts, and `with_length` writes what it counted where libsndfile looks.
 
 The frames are those of ISO/IEC 11172-3 and 13818-3, layer III, and of the extension to low rates that
 is known as MPEG 2.5.

@@ -214,6 +214,23 @@ def codes(decoded: foreign.Decoded) -> list[str]:
     return [warning.code for warning in decoded.warnings]
 
 
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE", "AVERAGE"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("sample_rate", [8_000, 11_025, 24_000, 32_000, 44_100])
+def test_of_an_mp3_that_is_whole_nothing_is_said(sample_rate, channels, mode):
+    """Of every version, whatever its encoder added before and after the sound."""
+    for n_samples in (20_000, 20_123, 20_571):
+        sound = np.random.default_rng(n_samples).normal(scale=0.1, size=(n_samples, channels))
+        file = io.BytesIO()
+        soundfile.write(file, sound, sample_rate, format="MP3", bitrate_mode=mode)
+        found = foreign.decode(file.getvalue())
+        assert (found.samples.shape, found.warnings) == (sound.shape, ())
+        bare = foreign.decode(without_announcement(file.getvalue()))
+        assert 0 <= len(bare.samples) - n_samples < 4 * 1152
+        assert (bare.samples.shape[1], bare.sample_rate) == (channels, sample_rate)
+        assert bare.warnings == ()
+
+
 def test_an_mp3_that_does_not_say_how_long_it_is_is_heard_whole(mp3: bytes):
     bare = without_announcement(mp3)
     found = foreign.decode(bare)
