@@ -1,6 +1,6 @@
 """How long an MP3 file is, found by a walk from frame to frame.
 
-libsndfile believes what a Xing, Info or VBRI frame at the beginning says, and where there is none it
+libsndfile believes what a Xing or Info frame at the beginning says, and where there is none it
 guesses from the size of the file and of the first frame: ten times too much, or a quarter. It never
 reads further than that, so that of files which were joined all but the first would be lost. The walk
 counts, and `with_length` writes what it counted where libsndfile looks.
@@ -45,6 +45,7 @@ class Length:
         sample_rate: in Hz.
         announced: how many frames the file says that there are; None where it does not say.
         rest: how many bytes there are of a frame that was cut off at the end of the file.
+        is_stated: whether the file announces its length, rightly and in a way that libsndfile reads.
     """
 
     begin: int
@@ -53,11 +54,7 @@ class Length:
     sample_rate: int
     announced: int | None
     rest: int
-
-    @property
-    def is_stated(self) -> bool:
-        """Whether the file announces its length, and rightly; some count the frame that announces it."""
-        return self.announced in (self.n_frames, self.n_frames + 1)
+    is_stated: bool
 
     @property
     def duration_s(self) -> float:
@@ -110,7 +107,11 @@ def measure(data: bytes) -> Length | None:
     if begin is None:
         return None
     n_samples = n_frames * first.n_samples
-    return Length(begin, n_frames, n_samples, first.sample_rate, announced, rest)
+    # Some count the frame that announces the others, too; VBRI is passed over.
+    is_stated = (
+        announced in (n_frames, n_frames + 1) and data[start + _VBRI : start + _VBRI + 4] != b"VBRI"
+    )
+    return Length(begin, n_frames, n_samples, first.sample_rate, announced, rest, is_stated)
 
 
 def with_length(data: bytes, length: Length) -> bytes:

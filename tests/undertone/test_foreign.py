@@ -1,5 +1,6 @@
 import io
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -238,6 +239,20 @@ def test_an_mp3_that_does_not_say_how_long_it_is_is_heard_whole(mp3: bytes):
     assert found.warnings == ()
     with_a_picture = b"ID3\x04\0\0\0\0\x08\0" + b"\xff\xfb\x90\0" * 256 + bare
     np.testing.assert_array_equal(foreign.decode(with_a_picture).samples, found.samples)
+
+
+@pytest.mark.parametrize(("n_more", "told"), [(0, []), (40, ["data_length_clamped"]), (-40, [])])
+def test_what_other_encoders_announce_is_understood(mp3: bytes, n_more: int, told: list[str]):
+    """Fraunhofer's, which libsndfile passes over; and right or wrong, the file is heard whole."""
+    bare = without_announcement(mp3)
+    whole = mpeg.measure(bare)
+    assert whole is not None
+    n_frames = whole.n_frames + n_more
+    tag = b"VBRI" + struct.pack(">HHHIIHHHH", 1, 0, 75, len(mp3), n_frames, 0, 1, 2, 1)
+    announcing = (mp3[:4] + bytes(32) + tag).ljust(len(mp3) - len(bare), b"\0")
+    found = foreign.decode(announcing + bare)
+    np.testing.assert_array_equal(found.samples, foreign.decode(bare).samples)
+    assert codes(found) == told
 
 
 @pytest.mark.parametrize("loud", [slice(8_000), slice(200_000, None)], ids=["first", "later"])
