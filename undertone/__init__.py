@@ -3,7 +3,7 @@
 >>> import undertone
 >>> model = undertone.load("models/undertone-ravdess-2")
 >>> model.predict("examples/hello.wav").label  # doctest: +SKIP
-'neutral'
+'calm'
 """
 
 from typing import TYPE_CHECKING, Any

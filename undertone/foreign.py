@@ -14,7 +14,6 @@ import sys
 import threading
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -35,7 +34,7 @@ _UNKNOWN_LENGTH: Final = 2**63 - 1  # SF_COUNT_MAX: FLAC that was streamed
 
 
 def recognises(head: bytes) -> bool:
-    """Whether a file that begins with ``head`` (16 bytes) is one for `decode_file`."""
+    """Whether a file that begins with ``head`` (16 bytes) is one for `decode`."""
     return looks_like(head) in FORMATS
 
 
@@ -54,22 +53,6 @@ class Decoded:
     sample_rate: int
     encoding: str
     warnings: tuple[Notice, ...] = ()
-
-
-def decode_file(
-    path: str | os.PathLike[str], timeout_s: float = 10.0, *, limits: Limits | None = None
-) -> tuple[NDArray[np.float32], int, str]:
-    """Samples, sample rate and encoding of a file, as `decode` gives them for what is in it.
-
-    Raises:
-        OSError: it is not there, or may not be read.
-        AudioError: as `decode`.
-    """
-    limits = limits or Limits()
-    with Path(path).open("rb") as file:
-        data = file.read(limits.max_bytes + 1)
-    decoded = decode(data, timeout_s, limits=limits)
-    return decoded.samples, decoded.sample_rate, decoded.encoding
 
 
 def decode(data: bytes, timeout_s: float = 10.0, *, limits: Limits | None = None) -> Decoded:

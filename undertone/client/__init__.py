@@ -3,7 +3,7 @@
 >>> from undertone.client import Client
 >>> with Client("http://localhost:8000") as client:  # doctest: +SKIP
 ...     client.predict("examples/hello.wav").label
-'angry'
+'calm'
 
 Both take what `undertone.Classifier.predict` takes, and answer with values that have the same
 names, so that code which asks a model in its own process can ask a service instead. What the

@@ -120,9 +120,9 @@ def wav_of(source: Source, sr: int | None = None) -> bytes:
     data = Path(source).read_bytes()
     if not foreign.recognises(data[:16]):
         return data
-    samples, sample_rate, stored = foreign.decode_file(source, _DECODING_S, limits=_HELD)
-    _, _, subtype = stored.partition("_")
-    return wav.encode(samples, sample_rate, _EXACT.get(subtype, "float32"))
+    decoded = foreign.decode(data, _DECODING_S, limits=_HELD)
+    _, _, subtype = decoded.encoding.partition("_")
+    return wav.encode(decoded.samples, decoded.sample_rate, _EXACT.get(subtype, "float32"))
 
 
 def results_of(reply: Mapping[str, Any]) -> list[Prediction | UndertoneError]:
