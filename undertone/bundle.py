@@ -183,6 +183,8 @@ def is_bundle(path: Path) -> bool:
 def find(folder: Path) -> tuple[Path, ...]:
     """The bundles directly below ``folder``, or ``folder`` itself where it is one; sorted by name.
 
+    Hidden ones are passed over: `undertone-train fit` may be about to write one.
+
     Raises:
         BundleMissing: ``folder`` cannot be read.
     """
@@ -191,7 +193,8 @@ def find(folder: Path) -> tuple[Path, ...]:
             return (folder,)
         if not folder.is_dir():
             return ()
-        return tuple(sorted(path for path in folder.iterdir() if is_bundle(path)))
+        paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+        return tuple(sorted(path for path in paths if is_bundle(path)))
 
 
 def open_bundle(path: str | Path) -> Bundle:

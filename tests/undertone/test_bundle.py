@@ -144,6 +144,7 @@ def test_a_name_that_cannot_be_is_no_bundle(tmp_path):
 def test_find(exported, tmp_path):
     shutil.copytree(exported, tmp_path / "b")
     shutil.copytree(exported, tmp_path / "a")
+    shutil.copytree(exported, tmp_path / ".c.part")
     (tmp_path / "notes").mkdir()
     assert find(tmp_path) == (tmp_path / "a", tmp_path / "b")
     assert find(tmp_path / "a") == (tmp_path / "a",)
