@@ -34,6 +34,7 @@ from undertone import (
     foreign,
     foreign_child,
     frames,
+    mpeg,
     pcm,
     preprocess,
     resample,
@@ -48,7 +49,7 @@ from undertone.preprocess import Samples
 _CHUNK: Final = 16
 
 MODULES: Final = (
-    *(audio, wav, pcm, survey, resample, foreign, foreign_child),
+    *(audio, wav, pcm, survey, resample, foreign, foreign_child, mpeg),
     *(spec, preprocess, frames, constant, features),
     *(augment, bands, conditions, voices),
 )
