@@ -32,6 +32,10 @@ AnyTask = TypeVar("AnyTask", Run, Member)
 _channel: Any = None
 """In a worker: the queue on which it tells how far it is. Set once, when the process starts."""
 
+_failed: Any = None
+"""In a worker: set for all of them once a task failed. Some tasks lie in a pipe by then, which nobody calls
+back."""
+
 
 def do_all(
     tasks: Sequence[AnyTask],
@@ -52,8 +56,8 @@ def do_all(
             starting one takes seconds.
 
     Raises:
-        UndertoneError: a task failed; those that had begun beside it are finished first, and at most one
-            more is begun.
+        UndertoneError: a task failed; those that had begun beside it are finished first, and no other is
+            begun.
         RunError: a process died, of too little memory perhaps.
     """
     waiting = [task for task in tasks if not is_finished(task)]
@@ -67,7 +71,7 @@ def do_all(
         ProcessPoolExecutor(
             min(jobs, len(waiting)),
             mp_context=context,
-            initializer=partial(_begin, channel := manager.Queue()),
+            initializer=partial(_begin, channel := manager.Queue(), manager.Event()),
             max_tasks_per_child=1 if fresh else None,
         ) as executor,
     ):
@@ -118,17 +122,23 @@ def _show(bars: Progress, channel: Any, futures: Sequence[Future[None]]) -> None
             return
 
 
-def _begin(channel: Any) -> None:
-    global _channel
-    _channel = channel
+def _begin(channel: Any, failed: Any) -> None:
+    global _channel, _failed
+    _channel, _failed = channel, failed
     # On Ctrl-C at once: caught as an exception, it would end this task and begin the next.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _do(work: Callable[[AnyTask, Report], None], task: AnyTask) -> None:
+    if _failed.is_set():
+        return
     # Not when the process starts: for each that ends another is started, the last ones for nothing.
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         import_tensorflow()  # before Keras does: quietly, so that the bars stay whole
     task.folder.mkdir(parents=True, exist_ok=True)
-    work(task, _channel.put)
+    try:
+        work(task, _channel.put)
+    except BaseException:
+        _failed.set()
+        raise

@@ -35,9 +35,7 @@ def runs(folder, count):
 
 def begin_and_fail(run, _):
     (run.folder / "begun").touch()
-    if run.seed == 0:
-        raise RunError("seed 0 fails")
-    time.sleep(2)  # as one that trains: not over before anybody looks
+    raise RunError(f"seed {run.seed} fails")
 
 
 def begin_and_die(run, _):
@@ -55,10 +53,10 @@ def begun(folder):
 
 
 @pytest.mark.slow
-def test_after_a_failure_at_most_one_more_is_begun(tmp_path):
+def test_after_a_failure_no_other_is_begun(tmp_path):
     with pytest.raises(RunError, match="seed 0 fails"):
         do_all(runs(tmp_path, 4), begin_and_fail, 1, Console(quiet=True))
-    assert begun(tmp_path) in (["0"], ["0", "1"])
+    assert begun(tmp_path) == ["0"]
 
 
 @pytest.mark.slow
