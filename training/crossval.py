@@ -116,7 +116,8 @@ def crossval(
                 kind,
                 fold,
                 overrides=tuple(overrides),
-            )
+            ),
+            chosen.split(fold, seed),
         )
         for seed in seeds
         for fold in folds

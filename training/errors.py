@@ -7,7 +7,9 @@ UndertoneError
 └── RunError        results that are not there, or do not belong together
 """
 
-from undertone.errors import UndertoneError
+from pathlib import Path
+
+from undertone.errors import AudioError, UndertoneError
 
 
 class RecipeError(UndertoneError):
@@ -20,6 +22,11 @@ class CorpusError(UndertoneError):
     """Recordings that are missing, or that do not belong."""
 
     code = "corpus_error"
+
+
+def unreadable(path: Path, error: AudioError) -> CorpusError:
+    """What is wrong with one recording of thousands, which the error alone does not name."""
+    return CorpusError(f"{path}: {error.detail} Mend it, or take it out.")
 
 
 class DownloadError(UndertoneError):

@@ -24,7 +24,7 @@ from rich.progress import track
 from training import augment, bands, conditions, voices
 from training.augment import variants
 from training.clip import Clip
-from training.errors import CorpusError
+from training.errors import CorpusError, unreadable
 from training.provenance import library_versions
 from training.recipe import Recipe
 from undertone import (
@@ -125,7 +125,7 @@ def read_clip(clip: Clip, sr: int) -> Samples:
     try:
         return audio.read(clip.path, sr).samples
     except AudioError as error:
-        raise CorpusError(f"{clip.path}: {error.detail} Mend it, or take it out.") from error
+        raise unreadable(clip.path, error) from error
 
 
 def _path(clip: Clip, recipe: Recipe, folder: Path) -> Path:

@@ -301,8 +301,8 @@ def _run(plan: Plan, change: Change, fold: str, seed: int, data: Path, out: Path
         )
     folder = out / _FOLDER / key(recipe) / f"fold-{fold}-seed-{seed}"
     run = Run(recipe, seed, data, folder, out / FEATURES, revision(), plan.protocol, fold)
-    protocol_of(run).require(fold)
-    return identified(run)
+    measured = protocol_of(run)
+    return identified(run, measured.split(measured.require(fold), seed))
 
 
 def _require_apart(runs: Sequence[Run]) -> None:

@@ -31,7 +31,7 @@ from training.pool import default_jobs, do_all
 from training.predictions import Predictions
 from training.provenance import revision
 from training.recipe import Recipe
-from training.task import Run, all_clips, code_of, identified, read_clips
+from training.task import Run, all_clips, code_of, identified, read_clips, split_of
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
 
 LOG: Final = "experiments.csv"
@@ -85,19 +85,18 @@ def ship(
         unseen.protocol.require(fold)
     conditions = require_conditions(out / recipe.name, unseen)
     epochs = chosen_epochs(summaries(unseen), seed)
-    final = identified(
-        Run(
-            recipe,
-            seed,
-            data,
-            out / recipe.name / f"everybody-{epochs}-epochs-seed-{seed}",
-            out / crossval.FEATURES,
-            revision(),
-            "unseen",
-            fold=None,
-            epochs=epochs,
-        )
+    final = Run(
+        recipe,
+        seed,
+        data,
+        out / recipe.name / f"everybody-{epochs}-epochs-seed-{seed}",
+        out / crossval.FEATURES,
+        revision(),
+        "unseen",
+        fold=None,
+        epochs=epochs,
     )
+    final = identified(final, split_of(final))
     jobs, console = jobs or default_jobs(), console or Console(stderr=True)
     extract_all(all_clips(recipe, data), recipe, final.features, jobs=jobs, console=console)
     for stage in final.stages:

@@ -217,9 +217,8 @@ def fingerprint(sides: Sequence[Sequence[Clip]]) -> str:
     return sha256("".join(lines).encode()).hexdigest()[:16]
 
 
-def identified(run: Run) -> Run:
-    """The run, with the `fingerprint` of its clips; raises as `split_of` does."""
-    split = split_of(run)
+def identified(run: Run, split: Split) -> Run:
+    """The run, whose split that is, with the `fingerprint` of its clips; raises as `all_clips` does."""
     sides = (split.train, split.validation, split.test, auxiliary_clips(run, split))
     return replace(run, clips=fingerprint(sides))
 

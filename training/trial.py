@@ -12,7 +12,7 @@ from training import licences, predictions
 from training.clip import Clip
 from training.corpora import SAME_PEOPLE
 from training.dataset import truth
-from training.errors import CorpusError
+from training.errors import CorpusError, unreadable
 from training.evaluate import evaluate
 from training.predictions import Predictions
 from training.report import write_report
@@ -70,7 +70,7 @@ def hear(
         except UnusableAudio:
             continue
         except AudioError as error:
-            raise CorpusError(f"{clip.path}: {error.detail} Mend it, or take it out.") from error
+            raise unreadable(clip.path, error) from error
         scores = {each.label: each.score for each in ranked}
         heard.append((clip, [scores[emotion] for emotion in manifest.emotions]))
     if not heard:
