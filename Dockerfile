@@ -53,12 +53,11 @@ RUN pip uninstall --yes pip setuptools wheel \
 COPY --from=build /opt/venv /opt/venv
 COPY models /models
 
-# The root file system may be read-only: what libraries cache goes to /tmp.
+# The root file system may be read-only: what libraries write goes to /tmp.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
-    NUMBA_CACHE_DIR=/tmp/numba \
     ORT_DISABLE_TELEMETRY=1 \
     UNDERTONE_HOST=0.0.0.0 \
     UNDERTONE_PORT=8000 \

@@ -23,10 +23,11 @@ serve: $(SERVE) ## start the service on PORT (8000) with the models in models/
 	$(BIN)/undertone serve --port $(PORT)
 
 # pytest's processes fill the cores: threads of BLAS beside them would only wait for each other, busily.
+# One that dies ends the run: what it died of would be begun again, by each that takes its place.
 test: $(DEVELOP) ## run all tests; those on real recordings where UNDERTONE_DATA names them
 	$(BIN)/python -m coverage erase
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 \
-		--dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST)
+		--max-worker-restart 0 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST)
 
 check: $(DEVELOP) ## lint, types, and known vulnerabilities of the locked packages
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,16 @@ import pytest
 from tests.support.bundles import build_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile what librosa compiles before processes do it at the same time, and crash on each other's.
+
+    https://github.com/numba/numba/issues/10128 has how. Once there is a cache, this takes two seconds.
+    """
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        compiled = "import librosa.core, librosa.effects, librosa.feature"
+        subprocess.run([sys.executable, "-c", compiled], check=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,6 +20,17 @@ def test_features_need_no_framework():
     assert not modules & {*HEAVY, "service", "training"}
 
 
+def test_no_feature_needs_librosa():
+    """Workers that start at the same time would fill numba's cache at the same time, and may crash on it."""
+    modules = loaded(
+        "import numpy; from undertone.features import extract; from undertone.spec import *; "
+        "every = (LogMel(), Mfcc(deltas=2), Chroma(), Rms(), Zcr(), Pitch()); "
+        "stft = Stft(n_fft=1024, win_length=640); "
+        "extract(numpy.ones(16_000, 'float32'), Spec(stft=stft, features=every))"
+    )
+    assert not modules & {"librosa", "numba"}
+
+
 def test_the_library_knows_neither_face():
     modules = loaded("import undertone.classifier, undertone.engine")
     assert not modules & {"service", "training"}

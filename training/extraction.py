@@ -89,6 +89,8 @@ def extract_all(
     missing = [clip for clip in clips if not _path(clip, recipe, folder).is_file()]
     if not missing:
         return
+    if recipe.augmentation.pitch:
+        voices.prepare()
     work = partial(_keep, recipe=recipe, folder=folder)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context) as executor:

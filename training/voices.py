@@ -22,6 +22,15 @@ _MOST: Final = 3.0
 """By how much a band may be raised or lowered, in nepers: where there is next to nothing, nothing is made."""
 
 
+def prepare() -> None:
+    """Have compiled what `at_pitch` needs compiled, before processes that would all compile it at once.
+
+    They can write what does not fit together to numba's cache, and whoever reads that crashes
+    (https://github.com/numba/numba/issues/10128).
+    """
+    import librosa.effects  # noqa: F401  which compiles it, as it is imported
+
+
 def at_pitch(samples: Samples, sr: int, semitones: float) -> Samples:
     """``samples``, as long as they were, with every pitch ``semitones`` higher and the formants in place.
 

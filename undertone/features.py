@@ -2,13 +2,15 @@
 
 The definitions are librosa's (https://librosa.org, McFee et al. 2015), to the last constant, but for pitch;
 the tests hold them to librosa's own output. What differs is the cost: the transform is taken once, in
-float32, and windows and filter banks are made once for each spec. librosa itself is imported by what few
-models ask for (chroma, deltas): with numba and scipy.signal it would add two seconds to every start.
+float32, and windows and filter banks are made once for each spec. librosa itself is not imported: it would
+add two seconds to every start, and numba's cache on disk, on which processes that fill it at the same time
+can crash (https://github.com/numba/numba/issues/10128).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from math import factorial
 from typing import assert_never
 
 import numpy as np
@@ -42,6 +44,10 @@ _LINEAR_TO_HZ = 1_000.0
 _LINEAR_TO_MEL = _LINEAR_TO_HZ / _MEL_HZ
 _MEL_STEP = np.log(6.4) / 27
 """Slaney's scale of mel (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above."""
+
+_A440 = 440.0
+_CENTRE_OCTAVE, _OCTAVE_WIDTH = 5.0, 2.0
+"""Where chroma listens: octaves above 27.5 Hz, and how far around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +97,7 @@ def features(samples: Samples, spec: Spec) -> Matrix:
 
 
 def _reach(feature: Feature) -> int:
-    """How many frames of silence beside the sound to compute, so that the last is like all further away.
-
-    librosa fits the first and the last slopes to as many frames as it takes a slope over.
-    """
+    """How many frames of silence beside the sound to compute, so that the last is like all further away."""
     return _DELTA_WIDTH if isinstance(feature, Mfcc) and feature.deltas else 1
 
 
@@ -147,15 +150,8 @@ def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
     bank = _mel_bank(shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax)
     decibels = _decibels(shared.power @ bank, top_db=80.0)
     coefficients: Matrix = scipy.fft.dct(decibels, axis=1, norm="ortho")[:, : feature.n_mfcc]
-    if not feature.deltas:
-        return coefficients
-    from librosa.feature import delta
-
-    slopes = [
-        delta(coefficients, width=_DELTA_WIDTH, order=order, axis=0)
-        for order in range(1, feature.deltas + 1)
-    ]
-    return np.concatenate([coefficients, *slopes], axis=1)
+    slopes = [_slope(coefficients, order) for order in range(1, feature.deltas + 1)]
+    return np.concatenate([coefficients, *slopes], axis=1) if slopes else coefficients
 
 
 def chroma(shared: Spectrum, feature: Chroma) -> Matrix:
@@ -238,6 +234,25 @@ def _energy(shared: Spectrum) -> NDArray[np.float32]:
     """The sum of the squares of each windowed frame, ``float32[frames]``."""
     energy: NDArray[np.float32] = shared.power @ _both_sides(shared.stft.n_fft)
     return energy
+
+
+def _slope(columns: Matrix, order: int) -> Matrix:
+    """How each column changes, ``float32[frames, n]`` (`librosa.feature.delta`): Savitzky and Golay 1964.
+
+    To `_DELTA_WIDTH` frames a polynomial of degree ``order`` is fitted, whose derivative of that order is
+    the same at all of them: at the ends, the first and the last fit stand for frames that have none.
+    """
+    reach = _DELTA_WIDTH // 2
+    fit = np.linalg.pinv(np.vander(np.arange(-reach, reach + 1.0), order + 1, increasing=True))
+    weights = (factorial(order) * fit[order]).astype(np.float32)
+    n_fits = len(columns) - 2 * reach
+    if n_fits < 1:
+        raise ValueError(
+            f"a slope is taken over {_DELTA_WIDTH} frames, and there are {len(columns)}"
+        )
+    middle = sum(weight * columns[at : at + n_fits] for at, weight in enumerate(weights))
+    slope: Matrix = np.pad(middle, ((reach, reach), (0, 0)), mode="edge")
+    return slope
 
 
 def _top(curves: Matrix, at: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -350,6 +365,22 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
-    from librosa.filters import chroma as chroma_filters
+    """``float32[1 + n_fft / 2, n_chroma]``: to which pitch classes a bin belongs, the first being C.
 
-    return constant(chroma_filters(sr=sr, n_fft=n_fft, n_chroma=n_chroma, tuning=0.0).T)
+    Each bin is a bump as wide as its distance to the next (Ellis 2007, "Chroma feature analysis and
+    synthesis"), and counts for less the further it is from the fifth octave.
+    """
+    hertz = np.arange(1, n_fft) * sr / n_fft
+    pitch = n_chroma * np.log2(hertz / (_A440 / 16))
+    pitch = np.concatenate(
+        [[pitch[0] - 1.5 * n_chroma], pitch]
+    )  # 0 Hz has none: broad, and far below
+    width = np.append(np.maximum(np.diff(pitch), 1), 1)[:, np.newaxis]
+    half = np.round(n_chroma / 2)
+    away = (pitch[:, np.newaxis] - np.arange(n_chroma) + half) % n_chroma - half
+    bank = np.exp(-0.5 * np.square(2 * away / width))
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    octave = pitch[:, np.newaxis] / n_chroma
+    bank *= np.exp(-0.5 * np.square((octave - _CENTRE_OCTAVE) / _OCTAVE_WIDTH))
+    a_to_c = 3 * (n_chroma // 12)
+    return constant(np.roll(bank, -a_to_c, axis=1)[: 1 + n_fft // 2])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.support.ravdess import write_ravdess
 from tests.support.sounds import hum_wav
-from training import augment, corpora, extraction, recipe
+from training import augment, corpora, extraction, recipe, voices
 from training.clip import Clip
 from training.errors import CorpusError
 from training.extraction import extract_all, extracted
@@ -126,3 +126,17 @@ def test_a_clip_longer_than_one_pass_is_refused(tmp_path):
     path.write_bytes(hum_wav(6.5))
     with pytest.raises(CorpusError, match=r"long\.wav is longer than the 6 s"):
         extracted(Clip(path, "long", "mine", "mine/a", "sad", ""), RECIPE, tmp_path)
+
+
+def test_what_moves_voices_is_compiled_before_several_processes_would(clips, tmp_path, monkeypatch):
+    class Prepared(Exception):
+        pass
+
+    def prepare():
+        raise Prepared
+
+    monkeypatch.setattr(voices, "prepare", prepare)
+    higher = recipe.load("ravdess-conv-blstm", ["augmentation.pitch=2"])
+    with pytest.raises(Prepared):
+        extract_all(clips, higher, tmp_path, jobs=2, console=Console(file=io.StringIO()))
+    assert list(tmp_path.glob("**/*.npy")) == []

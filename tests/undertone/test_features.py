@@ -65,12 +65,18 @@ def test_mfcc(speech, stft, deltas):
     np.testing.assert_allclose(ours(speech, stft, Mfcc(deltas=deltas)), expected, atol=1e-3)
 
 
+def test_a_slope_needs_as_many_frames_as_it_is_taken_over(speech):
+    with pytest.raises(ValueError, match="over 9 frames, and there are 8"):
+        ours(speech[: 7 * Stft().hop_length], Stft(), Mfcc(deltas=1))
+
+
 @pytest.mark.parametrize("stft", STFTS)
-def test_chroma(speech, stft):
+@pytest.mark.parametrize("n_chroma", [12, 24])
+def test_chroma(speech, stft, n_chroma):
     expected = librosa.feature.chroma_stft(
-        S=power(speech, stft), sr=SR, n_fft=stft.n_fft, tuning=0.0
+        S=power(speech, stft), sr=SR, n_fft=stft.n_fft, n_chroma=n_chroma, tuning=0.0
     ).T
-    np.testing.assert_allclose(ours(speech, stft, Chroma()), expected, atol=1e-4)
+    np.testing.assert_allclose(ours(speech, stft, Chroma(n_chroma=n_chroma)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("stft", STFTS)
@@ -134,7 +140,7 @@ def test_silence_around_a_sound_is_what_it_would_be_if_it_were_computed(
     sound = np.random.default_rng(n_sound).normal(size=n_sound).astype(np.float32)
     padded = np.pad(sound, (n_before, n_after))
     if deltas and 1 + padded.size // hop_length < 10:
-        return  # librosa takes a slope over nine frames
+        return  # a slope is taken over nine frames
     filled = padded.copy()
     filled[[0, -1]] += np.float32(1e-30)  # nobody hears it, and no zero
     np.testing.assert_allclose(features(padded, spec), features(filled, spec), atol=1e-3)
