@@ -6,20 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.bundles import build_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# How long something takes is for benchmarks to say.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile what librosa compiles before processes do it at the same time, and crash on each other's.
 
-    https://github.com/numba/numba/issues/10128 has how. Once there is a cache, this takes two seconds.
+    https://github.com/numba/numba/issues/10128 has how. Once there is a cache, it is a matter of two seconds.
     """
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        compiled = "import librosa.core, librosa.effects, librosa.feature"
+        # Each by its name: librosa imports its modules when they are first asked for something.
+        compiled = "import librosa.util.utils, librosa.core.audio, librosa.core.pitch"
         subprocess.run([sys.executable, "-c", compiled], check=True)
 
 

@@ -28,7 +28,7 @@ def prepare() -> None:
     They can write what does not fit together to numba's cache, and whoever reads that crashes
     (https://github.com/numba/numba/issues/10128).
     """
-    import librosa.effects  # noqa: F401  which compiles it, as it is imported
+    at_pitch(np.zeros(2 * _N_FFT, np.float32), sr=16_000, semitones=1.0)
 
 
 def at_pitch(samples: Samples, sr: int, semitones: float) -> Samples:

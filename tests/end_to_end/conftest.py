@@ -73,6 +73,8 @@ def browser(microphone: Path) -> Iterator[Browser]:
         pytest.skip("needs Chromium on the PATH")
     heard = f"--use-file-for-fake-audio-capture={microphone}%noloop"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, heard])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, heard], timeout=120_000
+        )
         yield browser
         browser.close()

@@ -52,7 +52,7 @@ def page(url: str) -> Iterator[Page]:
             route.abort("internetdisconnected")
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=120_000)
         page = browser.new_page(base_url=url, viewport={"width": 1280, "height": 1600})
         page.route("**/*", only_us)
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -83,7 +83,7 @@ def url() -> Iterator[str]:
 
 
 def wait_for(address, process, log):
-    for _ in range(600):
+    for _ in range(1_500):
         if process.poll() is not None:
             log.seek(0)
             pytest.fail(log.read().decode())
@@ -143,7 +143,9 @@ def test_javascript(block, url):
     data = list((ROOT / "examples" / "hello.wav").read_bytes())
     said: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000
+        )
         page = browser.new_page(bypass_csp=True)  # as a page of one's own
         page.goto(f"{url}/healthz")
         page.on("console", lambda message: said.append(message.text))
@@ -152,7 +154,7 @@ def test_javascript(block, url):
             f"const input = {{ files: [file] }};\n{at(block.text, url)}\n }}",
             data,
         )
-        for _ in range(100):
+        for _ in range(600):
             if "calm" in " ".join(said):
                 break
             page.wait_for_timeout(100)

@@ -28,10 +28,10 @@ def take(visitor: Visitor, microphone: Path, recording: Path) -> list[dict[str, 
     shutil.copyfile(recording, microphone)
     seconds = soundfile.info(recording).duration
     visitor.speak.click()
-    shown = []
+    shown = [visitor.bars]
     for _ in range(round((seconds + 0.2) / 0.2)):
         visitor.page.wait_for_timeout(200)
-        if not shown or shown[-1] != visitor.bars:
+        if shown[-1] != visitor.bars:
             shown.append(visitor.bars)
     visitor.button("Stop").click()
     visitor.wait_for_answer()

@@ -40,7 +40,7 @@ def test_it_runs(notebook, monkeypatch):
     for name in {"UNDERTONE_DATA", *(os.environ.keys() - uncounted().keys())}:
         monkeypatch.delenv(name, raising=False)
     resources = {"metadata": {"path": str(PATH.parents[1])}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=resources).execute()
     said = printed(notebook)
     assert "192 clips of 24 speakers" in said
     assert "32 clips of 4 speakers unheard" in said

@@ -19,7 +19,7 @@ def assert_answered(response) -> None:
         assert response.headers["content-type"] == "application/problem+json"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     position=st.integers(0, 60), junk=st.binary(min_size=1, max_size=8), keep=st.integers(0, 9_000)
 )
@@ -29,7 +29,7 @@ def test_damaged_files(client, position, junk, keep):
     assert_answered(client.post("/predict", content=bytes(data[:keep]), headers=RAW))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     position=st.integers(0, 200),
     junk=st.binary(max_size=8) | st.sampled_from([b"\r\n", b"--frontier", b'"', b";", b"\0"]),
@@ -44,7 +44,7 @@ def test_damaged_forms(client, position, junk, removed):
     assert_answered(client.post("/predict", content=bytes(body), headers=headers))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     boundary=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=80),
     body=st.binary(max_size=300),

@@ -18,13 +18,13 @@ def reference() -> Iterator[Reference]:
         yield reference
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(files())
 def test_what_both_take_sounds_the_same(reference, data):
     reference.compare(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(files())
 def test_decoding_takes_no_more_memory_than_the_file_justifies(data):
     tracemalloc.start()

@@ -23,7 +23,10 @@ SHIPPED = ROOT / "models" / "undertone-ravdess-2"
 
 @pytest.fixture(scope="module")
 def service():
-    with running(create_app(Settings(models=SHIPPED))) as url, httpx.Client(base_url=url) as client:
+    with (
+        running(create_app(Settings(models=SHIPPED))) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
         yield client
 
 
@@ -109,7 +112,7 @@ def test_service_and_training_agree(recordings):
     clips = {clip.name: clip.path for clip in corpora.read("ravdess", recordings)}
     with (
         running(create_app(Settings(models=evidence / "fold-1"))) as url,
-        httpx.Client(base_url=url) as client,
+        httpx.Client(base_url=url, timeout=60) as client,
     ):
         chosen = np.random.default_rng(0).permutation(len(table))[:50]
         for index in chosen:

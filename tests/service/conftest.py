@@ -29,7 +29,10 @@ def models(bundle: Path) -> Models:
 @pytest.fixture(scope="session")
 def client(models: Models) -> Iterator[httpx.Client]:
     """Speaks to a real server with default settings."""
-    with running(create_app(Settings(), models)) as url, httpx.Client(base_url=url) as client:
+    with (
+        running(create_app(Settings(), models)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
         yield client
 
 

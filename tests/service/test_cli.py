@@ -250,7 +250,7 @@ def test_a_process_serves_until_it_is_told_to_end(bundle, hello):
         assert starting["page"] == f"{url}/"
         assert httpx.get(starting["page"]).status_code == 200
         files = {"file": ("my-secret.wav", hello.read_bytes())}
-        assert httpx.post(f"{url}/predict", files=files).status_code == 200
+        assert httpx.post(f"{url}/predict", files=files, timeout=60).status_code == 200
         process.send_signal(signal.SIGTERM)
         rest = list(lines)
         assert process.wait(30) in (0, -signal.SIGTERM)

@@ -141,8 +141,8 @@ def test_how_much_of_a_compressed_file_is_taken_the_service_says(models, tmp_pat
     path = tmp_path / "long.flac"
     soundfile.write(path, np.tile(hum(seconds=10), 62), 16_000)
     for limit, taken in ((300.0, False), (700.0, True)):
-        settings = Settings(max_duration_s=limit)
-        with running(create_app(settings, models)) as url, Client(url) as client:
+        settings = Settings(max_duration_s=limit, deadline_s=300)
+        with running(create_app(settings, models)) as url, Client(url, timeout=300) as client:
             if taken:
                 assert client.predict(path).audio.duration_s == 620
                 continue

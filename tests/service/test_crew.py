@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from service.crew import ASIDE, Crew
+from service.crew import ASIDE, TURN_S, Crew
 from undertone.engine import MAX_ROWS
 
 WAYS = [pytest.param(Crew.do_in_turn, id="in turn"), pytest.param(Crew.do_aside, id="aside")]
@@ -89,7 +89,7 @@ def test_one_processor_runs_a_batch_on_the_loop_once_it_is_full_or_nothing_else_
     def piece(log: list[str], desk: Desk) -> None:
         log.append("piece")
         desk.waits = True
-        time.sleep(0.003)  # a turn for each
+        time.sleep(1.2 * TURN_S)  # a turn for each
 
     asyncio.run(asyncio.wait_for(main(), 30))
 
@@ -126,7 +126,7 @@ def test_the_loop_sees_to_its_sockets_between_two_pieces():
         def piece(name: str) -> None:
             log.append(name)
             theirs.send(b"-")
-            time.sleep(0.003)
+            time.sleep(1.2 * TURN_S)
 
         await asyncio.gather(*(crew.do_in_turn(piece, name) for name in "abc"))
         loop.remove_reader(ours)

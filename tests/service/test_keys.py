@@ -2,6 +2,7 @@ import asyncio
 import hmac
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,13 +207,15 @@ def test_each_key_has_its_own_rate(models: Models):
         def post(key: str) -> httpx.Response:
             return client.post("/predict", content=hum_wav(), headers={"X-API-Key": key, **WAV})
 
+        began = time.monotonic()
         first, second, third = (post(ALICE) for _ in range(3))
+        took = time.monotonic() - began
         assert [each.status_code for each in (first, second, third)] == [200, 200, 429]
         assert first.headers["ratelimit-policy"] == '"key";q=2;w=60'
         assert first.headers["ratelimit"].startswith('"key";r=1;')
         assert third.json()["code"] == "rate_limited"
         assert third.json()["allowed"] == {"per_minute": 2}
-        assert 25 <= int(third.headers["retry-after"]) <= 30
+        assert 29 - took <= int(third.headers["retry-after"]) <= 30
         assert client.get("/models", headers={"X-API-Key": ALICE}).status_code == 200
         assert post(BOB).status_code == 200
 

@@ -274,7 +274,7 @@ def posting(path: str) -> dict:
 
 def test_what_takes_too_long_is_given_up_whether_in_work_or_waiting():
     async def scenario():
-        app = gated(max_requests=1, max_waiting=1, deadline_s=0.1)
+        app = gated(max_requests=1, max_waiting=1, deadline_s=0.5)
         with talking_to(app) as client:
             for task in await post(client, 2):
                 answer = await task
@@ -323,7 +323,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
     found = {name: (bundle, read_manifest(bundle))}
     models = Models(found, name, lambda _: Classifier(model.bundle, Busy()))
     with (
-        running(create_app(Settings(deadline_s=1, threads=2), models)) as url,
+        running(create_app(Settings(deadline_s=3, threads=2), models)) as url,
         httpx.Client(base_url=url, timeout=30) as client,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -333,6 +333,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
 
         sent = [send()]
         while not asked:  # the only thread for the network is busy with it before the others come
+            assert not sent[0].done()
             time.sleep(0.01)
         sent += [send() for _ in "234"]
         assert [each.result().status_code for each in sent] == [504] * 4

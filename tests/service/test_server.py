@@ -61,21 +61,25 @@ def serving(bundle: Path, **settings: object) -> Iterator[Served]:
         env={**os.environ, **variables},
         text=True,
     )
+    served = Served(process, "", [])
+    reader = threading.Thread(
+        target=lambda: served.log.extend(map(json.loads, process.stdout)), daemon=True
+    )
+    reader.start()
     try:
-        served = Served(process, "", [json.loads(process.stdout.readline())])
+        until(lambda: bool(served.log), process)
         served.url = f"http://127.0.0.1:{served.log[0]['port']}"
-        reader = threading.Thread(
-            target=lambda: served.log.extend(map(json.loads, process.stdout)), daemon=True
-        )
-        reader.start()
         until(served.is_ready, process)
         yield served
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(60)
-        reader.join()
-        process.stdout.close()
+        try:
+            process.wait(120)
+        finally:
+            process.kill()
+            reader.join(60)
+            process.stdout.close()
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

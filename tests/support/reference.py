@@ -107,6 +107,8 @@ class Reference:
         self._process = context.Process(target=_serve, args=(other,), daemon=True)
         self._process.start()
         other.close()
+        assert self._pipe.poll(120), "it does not start"
+        self._pipe.recv()
 
     def _stop(self) -> None:
         self._process.kill()
@@ -116,6 +118,7 @@ class Reference:
 
 
 def _serve(pipe: Connection) -> None:
+    pipe.send("ready")
     while True:
         try:
             data = pipe.recv_bytes()

@@ -43,4 +43,5 @@ def running(app: FastAPI, *, small_buffers: bool = False) -> Iterator[str]:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(120)
+            assert not thread.is_alive(), "the server does not end"

@@ -35,7 +35,7 @@ class Visitor:
         self.wait_for_answer()
 
     def wait_for_answer(self) -> None:
-        expect(self.button("JSON")).to_be_enabled(timeout=20_000)
+        expect(self.button("JSON")).to_be_enabled(timeout=60_000)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -100,7 +100,10 @@ def predicted(url: str, file: Path, **query: str) -> dict[str, Any]:
     """What the service itself answers for a file, with its timeline."""
     with file.open("rb") as clip:
         reply = httpx.post(
-            f"{url}/predict", params={"segments": "true", **query}, files={"file": clip}
+            f"{url}/predict",
+            params={"segments": "true", **query},
+            files={"file": clip},
+            timeout=60,
         )
     assert reply.status_code == 200, reply.text
     answer: dict[str, Any] = reply.json()

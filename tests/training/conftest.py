@@ -1,5 +1,6 @@
 """One training for all tests of what training leaves."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[P
     root = shared / "trained"
     with FileLock(shared / "trained.lock"):
         if not (root / PRINTED).is_file():
+            shutil.rmtree(root, ignore_errors=True)  # of a process that did not come to its end
             write_ravdess(root / "data" / "ravdess")
             where = ["--data", root / "data", "--out", root / "runs"]
             done = undertone_train("crossval", "ravdess-conv-blstm", *where, *settings())

@@ -1,5 +1,9 @@
 """A voice at another pitch: the harmonics move, the formants stay."""
 
+import os
+import subprocess
+import sys
+
 import librosa
 import numpy as np
 import pytest
@@ -61,3 +65,27 @@ def test_copies_have_other_pitches_where_the_settings_say_so(vowel):
     pitches = [pitch_of(copy) for copy in copies]
     assert pitches[0] == pytest.approx(150, rel=0.02)
     assert np.ptp(pitches) > 20
+
+
+def test_once_it_is_prepared_nothing_is_left_to_compile(tmp_path):
+    """Of what may not be compiled by several processes at once, for which numba keeps two files each."""
+    code = f"""
+import numpy
+from pathlib import Path
+from training import voices
+
+def compiled():
+    return sorted(path.name for path in Path({str(tmp_path)!r}).rglob("guf-*"))
+
+voices.prepare()
+before = compiled()
+voices.at_pitch(numpy.random.default_rng(0).normal(size=16_000).astype("float32"), 16_000, -3.0)
+print(len(before), compiled() == before)
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    n_files, is_all = done.stdout.split()
+    assert int(n_files) > 0
+    assert is_all == "True"

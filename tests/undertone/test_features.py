@@ -100,7 +100,7 @@ def test_features_stand_in_the_order_of_the_spec(speech):
     np.testing.assert_array_equal(together, np.concatenate(parts, axis=1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n_samples=st.integers(1, 80_000), seed=st.integers(0, 99))
 def test_any_length_gives_the_shape_that_the_spec_promises(n_samples, seed):
     spec = Spec(features=(LogMel(), Mfcc(n_mfcc=13, deltas=1), Chroma(), Rms(), Zcr()))
@@ -121,7 +121,7 @@ def test_silence_is_finite():
     assert np.isfinite(extract(np.zeros(SR, dtype=np.float32), Spec())).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n_before=st.integers(0, 9_000),
     n_sound=st.integers(1, 3_000),

@@ -302,7 +302,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged() | st.binary(max_size=80).map(lambda tail: b"RIFF\x50\x00\x00\x00WAVE" + tail))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_damage_raises_nothing_but_audio_errors(data):
     try:
         info = wav.parse(data)
