@@ -102,7 +102,9 @@ def test_what_the_file_says_of_the_sound_is_told(
         assert scores[each.label] == pytest.approx(each.score, abs=exact)
 
 
-def test_an_ending_reader_ends_it_quietly(bundle, clip):
+def test_an_ending_reader_ends_it_quietly(bundle, tmp_path):
+    clip = tmp_path / "long.wav"
+    clip.write_bytes(hum_wav(seconds=60))
     with subprocess.Popen(
         [*UNDERTONE, "listen", "--file", clip, "--models", bundle.parent],
         stdout=subprocess.PIPE,

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.support.pipes import filled
 from tests.support.rights import shut
 from tests.support.sounds import hum_wav
 from undertone.emotions import RAVDESS
@@ -142,11 +142,8 @@ def test_a_pipe_is_heard(undertone, client, tmp_path, hello, suffix, over_http):
     clip, pipe = tmp_path / f"clip.{suffix}", tmp_path / "pipe"
     sound, sr = soundfile.read(hello)
     soundfile.write(clip, sound, sr)
-    os.mkfifo(pipe)
-    with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(pipe.write_bytes, clip.read_bytes())
+    with filled(pipe, clip.read_bytes()):
         (piped,) = rows(undertone("predict", pipe, *options).stdout)
-        written.result()
     (expected,) = rows(undertone("predict", clip, *options).stdout)
     assert piped == {**expected, "file": str(pipe)}
 

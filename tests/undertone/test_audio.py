@@ -1,11 +1,10 @@
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.support.pipes import filled
 from undertone import audio, pcm, wav
 from undertone.errors import (
     AudioTooLarge,
@@ -249,11 +248,8 @@ def test_files_that_are_no_audio_are_refused_by_name(tmp_path: Path):
 def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, suffix):
     path, pipe = tmp_path / f"clip.{suffix}", tmp_path / "pipe"
     soundfile.write(path, tone(300, 16_000), 16_000)
-    os.mkfifo(pipe)
-    with ThreadPoolExecutor(1) as pool:
-        written = pool.submit(pipe.write_bytes, path.read_bytes())
+    with filled(pipe, path.read_bytes()):
         sound = audio.read(pipe, 16_000)
-        written.result()
     np.testing.assert_array_equal(sound.samples, audio.read(path, 16_000).samples)
 
 
