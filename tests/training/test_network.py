@@ -18,6 +18,7 @@ SMALL = {
     "ravdess-tess-lstm-2x64": ["network.lstm=[3, 3]"],
     "ravdess-conv-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "ravdess-wide-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
+    "ravdess-known-2-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "ravdess-known-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "tess-conv-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
 }
