@@ -97,7 +97,10 @@ def features(samples: Samples, spec: Spec) -> Matrix:
 
 
 def _reach(feature: Feature) -> int:
-    """How many frames of silence beside the sound to compute, so that the last is like all further away."""
+    """How many frames of silence beside the sound to compute, so that the last is like all further away.
+
+    The first and the last slopes are fitted to as many frames as a slope is taken over.
+    """
     return _DELTA_WIDTH if isinstance(feature, Mfcc) and feature.deltas else 1
 
 
@@ -243,14 +246,13 @@ def _slope(columns: Matrix, order: int) -> Matrix:
     the same at all of them: at the ends, the first and the last fit stand for frames that have none.
     """
     reach = _DELTA_WIDTH // 2
-    fit = np.linalg.pinv(np.vander(np.arange(-reach, reach + 1.0), order + 1, increasing=True))
-    weights = (factorial(order) * fit[order]).astype(np.float32)
     n_fits = len(columns) - 2 * reach
     if n_fits < 1:
         raise ValueError(
             f"a slope is taken over {_DELTA_WIDTH} frames, and there are {len(columns)}"
         )
-    middle = sum(weight * columns[at : at + n_fits] for at, weight in enumerate(weights))
+    weights = enumerate(_slope_weights(order))
+    middle = sum(weight * columns[at : at + n_fits] for at, weight in weights)
     slope: Matrix = np.pad(middle, ((reach, reach), (0, 0)), mode="edge")
     return slope
 
@@ -364,6 +366,14 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @cache
+def _slope_weights(order: int) -> NDArray[np.float32]:
+    """What each frame adds to the slope of the one in their middle, ``float32[_DELTA_WIDTH]``."""
+    reach = _DELTA_WIDTH // 2
+    fit = np.linalg.pinv(np.vander(np.arange(-reach, reach + 1.0), order + 1, increasing=True))
+    return constant(factorial(order) * fit[order])
+
+
+@cache
 def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
     """``float32[1 + n_fft / 2, n_chroma]``: to which pitch classes a bin belongs, the first being C.
 
@@ -371,16 +381,15 @@ def _chroma_bank(sr: int, n_fft: int, n_chroma: int) -> Matrix:
     synthesis"), and counts for less the further it is from the fifth octave.
     """
     hertz = np.arange(1, n_fft) * sr / n_fft
-    pitch = n_chroma * np.log2(hertz / (_A440 / 16))
-    pitch = np.concatenate(
-        [[pitch[0] - 1.5 * n_chroma], pitch]
-    )  # 0 Hz has none: broad, and far below
-    width = np.append(np.maximum(np.diff(pitch), 1), 1)[:, np.newaxis]
+    height = n_chroma * np.log2(hertz / (_A440 / 16))
+    # 0 Hz has none: it is put far below the first, so that it is broad.
+    height = np.concatenate([[height[0] - 1.5 * n_chroma], height])
+    width = np.append(np.maximum(np.diff(height), 1), 1)[:, np.newaxis]
     half = np.round(n_chroma / 2)
-    away = (pitch[:, np.newaxis] - np.arange(n_chroma) + half) % n_chroma - half
+    away = (height[:, np.newaxis] - np.arange(n_chroma) + half) % n_chroma - half
     bank = np.exp(-0.5 * np.square(2 * away / width))
     bank /= np.linalg.norm(bank, axis=1, keepdims=True)
-    octave = pitch[:, np.newaxis] / n_chroma
+    octave = height[:, np.newaxis] / n_chroma
     bank *= np.exp(-0.5 * np.square((octave - _CENTRE_OCTAVE) / _OCTAVE_WIDTH))
     a_to_c = 3 * (n_chroma // 12)
     return constant(np.roll(bank, -a_to_c, axis=1)[: 1 + n_fft // 2])
