@@ -21,6 +21,7 @@ def written(text: str) -> str:
         ("compare", compare(_read("compare"))),
         ("ratios", ratios(_read("compare"))),
         ("queues", queues(_read("queues"))),
+        ("network", network(_read("queues"))),
         ("clients", clients(_read("compare"))),
         ("engines", engines(_read("engines"))),
         ("turns", turns(_read("turns"))),
@@ -98,6 +99,18 @@ def queues(report: dict[str, Any]) -> Iterator[str]:
     yield "|---|" + "---:|" * len(loads)
     for name, ratios_ in found.items():
         yield f"| {name} | {' | '.join(f'{ratios_[load]:.1f}' for load in loads)} |"
+
+
+def network(report: dict[str, Any]) -> Iterator[str]:
+    """What comes first on a processor that has everything to do."""
+    found = report["network_ms"]
+    loads = next(iter(found.values()))
+    heads = [f"{float(load):.0%} load: {name}" for load, each in loads.items() for name in each]
+    yield f"| the network is run | {' | '.join(heads)} |"
+    yield "|---|" + "---:|" * len(heads)
+    for name, by_load in found.items():
+        cells = " | ".join(f"{value:.0f}" for each in by_load.values() for value in each.values())
+        yield f"| {name} | {cells} |"
 
 
 def clients(report: dict[str, Any]) -> Iterator[str]:

@@ -1,19 +1,24 @@
-"""How long the unluckiest waits where every request costs the same: ``python -m benchmarks.queues``.
+"""How long requests wait in theory: ``python -m benchmarks.queues``.
 
-No service, but what queueing theory says of any: requests at random times (Poisson), each of them one unit
-of work, first come, first served. The 99th percentile of the time until an answer, in medians: a service
-that does better than this has time in it that is no work. Writes ``benchmarks/results/queues.json``.
+No service, but what queueing theory says of any: requests at random times (Poisson), first come, first
+served. First, of requests that are one unit of work each, the 99th percentile of the time until an answer,
+in medians: a service that does better than this has time in it that is no work. Then what comes first on a
+processor that prepares clips, one at a time, and runs the network on what it has prepared, in batches:
+`service.crew` has to choose. Writes ``benchmarks/results/queues.json``.
 """
 
 import heapq
 import json
 import random
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
 from benchmarks.traffic import at
+from undertone.engine import MAX_ROWS
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "queues.json"
 LOADS: Final = (0.5, 0.6, 0.7)
@@ -23,6 +28,22 @@ SHAPES: Final = {
     "no queue: all share a processor": (1, True),
 }
 REQUESTS: Final = 400_000
+BUSY: Final = (0.6, 0.8)
+"""Of what a processor can do with full batches."""
+
+PREPARE_MS: Final = 4.0
+"""What a clip costs before the network, with all that is HTTP."""
+
+CALL_MS: Final = 0.6
+"""What a batch costs beyond its rows."""
+
+ROW_MS: Final = 2.0
+RULES: Final[dict[str, Callable[[int], int]]] = {
+    "once nothing waits to be prepared": lambda waiting: MAX_ROWS if waiting else 1,
+    "once more is prepared than waits to be": lambda waiting: min(waiting + 1, MAX_ROWS),
+    "after every clip": lambda _: 1,
+}
+"""When the network is run: how many clips make a batch, by how many wait to be prepared."""
 
 
 def main() -> None:
@@ -38,6 +59,17 @@ def main() -> None:
         "command": "python -m benchmarks.queues",
         "requests": REQUESTS,
         "p99_by_p50": found,
+        "costs_ms": {"prepare": PREPARE_MS, "call": CALL_MS, "row": ROW_MS},
+        "network_ms": {
+            name: {
+                f"{load:g}": {
+                    f"p{share}": round(at(times, share / 100), 1) for share in (50, 95, 99)
+                }
+                for load in BUSY
+                for times in [alternating(load, batch)]
+            }
+            for name, batch in RULES.items()
+        },
     }
     Console().print(report)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
@@ -70,6 +102,28 @@ def sharing(load: float) -> list[float]:
             served += (comes - now) / len(under_way)
         now = comes
         heapq.heappush(under_way, (served + 1, now))
+    return times
+
+
+def alternating(load: float, batch: Callable[[int], int]) -> list[float]:
+    """Milliseconds until an answer where one processor prepares a clip, or runs the network, at a time."""
+    chance = random.Random(0)
+    full_ms = PREPARE_MS + ROW_MS + CALL_MS / MAX_ROWS
+    comes, now, times = 0.0, 0.0, []
+    waiting: deque[float] = deque()
+    prepared: list[float] = []
+    while len(times) < REQUESTS:
+        while comes <= now or not (waiting or prepared):
+            now = max(now, comes)
+            waiting.append(comes)
+            comes += chance.expovariate(load / full_ms)
+        if len(prepared) >= batch(len(waiting)):
+            now += CALL_MS + ROW_MS * len(prepared)
+            times.extend(now - came for came in prepared)
+            prepared.clear()
+        else:
+            now += PREPARE_MS
+            prepared.append(waiting.popleft())
     return times
 
 

@@ -6,7 +6,8 @@
   (docs/performance.md has the measurement). Between turns the loop sees to its sockets.
 - The network runs in threads, which do not need the interpreter meanwhile, where there is a processor for
   them. Where there is one for all, threads would only fight the loop for it: the network then runs on the
-  loop, too, once a batch is full or nothing else is to be done.
+  loop, too, as soon as more wait for it than for what comes before it. What was begun is so finished before
+  much else is begun, and the more there is to do, the larger are the batches.
 - What takes longer (minutes of sound, forms that are made to be slow) is done in threads of its own.
 
 Nothing waits while a thread for it is free.
@@ -157,24 +158,32 @@ class Crew:
             self._loop.call_soon(self._turn, time.perf_counter())
 
     def _turn(self, asked: float) -> None:
-        """Do a piece, and more where the loop has much else to do: so neither starves the other."""
         self._turn_comes = False
+        try:
+            if self._batch_is_due():
+                self._run_batch()
+            else:
+                self._do_pieces(asked)
+        finally:
+            if self._pieces or self._batch_is_due():
+                self._ask_for_turn()
+
+    def _do_pieces(self, asked: float) -> None:
+        """One, and more where the loop has much else to do: so neither starves the other."""
         began = time.perf_counter()
         until = began + min(began - asked, TURN_S)
         while errand := self._next_piece():
             errand.run()
             del errand  # which an error would hold by its traceback
             if time.perf_counter() >= until:
-                break
-        try:
-            if not self._network and (not self._pieces or self._n_questions() >= MAX_ROWS):
-                self._run_batch()
-        finally:
-            if self._pieces or (not self._network and self._n_questions()):
-                self._ask_for_turn()
+                return
 
-    def _n_questions(self) -> int:
-        return sum(map(len, self._desks))
+    def _batch_is_due(self) -> bool:
+        """Whether the loop is to run the network next: a batch is full, or as large as is good for all."""
+        if self._network:
+            return False
+        n_questions = sum(map(len, self._desks))
+        return n_questions >= MAX_ROWS or n_questions > len(self._pieces)
 
     def _run_batch(self) -> None:
         if batch := self._next_batch():

@@ -19,10 +19,9 @@ class Desk:
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.waits = True
-        self.length = 1
 
     def __len__(self) -> int:
-        return self.length if self.waits else 0
+        return int(self.waits)
 
     def take(self):
         if not self.waits:
@@ -32,11 +31,12 @@ class Desk:
 
 
 class Batch:
-    def __init__(self, log: list[str]) -> None:
+    def __init__(self, log: list[str], name: str = "batch") -> None:
         self.log = log
+        self.name = name
 
     def compute(self) -> None:
-        self.log.append("batch")
+        self.log.append(self.name)
 
     def finish(self, result, error) -> None:
         assert result is None
@@ -64,34 +64,54 @@ def test_a_batch_goes_at_once_even_while_pieces_wait():
     assert sorted(log) == ["batch", "piece", "piece"]
 
 
-def test_one_processor_runs_a_batch_on_the_loop_once_it_is_full_or_nothing_else_waits():
+@pytest.mark.parametrize(
+    ("n_pieces", "expected"),
+    [
+        pytest.param(1, "-1", id="alone"),
+        pytest.param(3, "--2-1", id="some"),
+        pytest.param(20, "--------8-------7---3--2", id="many"),
+    ],
+)
+def test_one_processor_runs_a_batch_on_the_loop_once_it_is_full_or_more_wait_for_it_than_for_a_turn(
+    n_pieces, expected
+):
     log: list[str] = []
 
     async def main() -> None:
-        crew, desk = Crew(1), Desk(log)
+        crew, desk = Crew(1), GrowingDesk(log)
         threads = threading.active_count()
-        pieces = [asyncio.create_task(crew.do_in_turn(piece, log, desk)) for _ in range(3)]
-        desk.waits = False
         crew.serve(desk)
-        await asyncio.gather(*pieces)
-        while "batch" not in log:
+        await asyncio.gather(*(crew.do_in_turn(desk.prepare) for _ in range(n_pieces)))
+        while len(desk):
             await asyncio.sleep(0)
-        assert log == ["piece", "piece", "piece", "batch"]
-
-        log.clear()
-        desk.length = MAX_ROWS
-        pieces = [asyncio.create_task(crew.do_in_turn(piece, log, desk)) for _ in range(3)]
-        await asyncio.gather(*pieces)
-        assert log[:2] == ["piece", "batch"]
         assert threading.active_count() == threads
         crew.close()
 
-    def piece(log: list[str], desk: Desk) -> None:
-        log.append("piece")
-        desk.waits = True
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert "".join(log) == expected
+
+
+class GrowingDesk:
+    """Where each piece puts a question; a batch writes down how many it holds."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        self.questions = 0
+
+    def __len__(self) -> int:
+        return self.questions
+
+    def prepare(self) -> None:
+        self.log.append("-")
+        self.questions += 1
         time.sleep(1.2 * TURN_S)  # a turn for each
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    def take(self):
+        if not self.questions:
+            return None
+        taken = min(self.questions, MAX_ROWS)
+        self.questions -= taken
+        return Batch(self.log, str(taken))
 
 
 def test_what_takes_longer_holds_up_neither_pieces_nor_batches():
