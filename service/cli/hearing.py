@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -140,7 +140,8 @@ def _sent(ask: Callable[..., Answer], path: Path) -> Answer:
     if not foreign.recognises(data[:16]):
         return ask(data)
     decoded = foreign.decode(data)
-    return ask(decoded.samples, decoded.sample_rate)
+    answer = ask(decoded.samples, decoded.sample_rate)
+    return replace(answer, warnings=(*decoded.warnings, *answer.warnings))
 
 
 def _listen(

@@ -148,6 +148,18 @@ def test_a_pipe_is_heard(undertone, client, tmp_path, hello, suffix, over_http):
     assert piped == {**expected, "file": str(pipe)}
 
 
+@pytest.mark.parametrize("over_http", [False, True])
+def test_what_decoding_a_file_tells_is_told(undertone, client, tmp_path, hello, over_http):
+    options = ("--url", client.base_url) if over_http else ()
+    clip, pipe = tmp_path / "clip.ogg", tmp_path / "pipe"
+    soundfile.write(clip, *soundfile.read(hello))
+    clip.write_bytes(2 * clip.read_bytes())
+    with filled(pipe, clip.read_bytes()):
+        (piped,) = rows(undertone("predict", pipe, *options).stdout)
+    (filed,) = rows(undertone("predict", clip, *options).stdout)
+    assert piped["warnings"] == filed["warnings"] == "joined_recordings"
+
+
 def test_an_ending_reader_ends_it_quietly(bundle, clips):
     read, written = os.pipe()
     os.close(read)

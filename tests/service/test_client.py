@@ -133,8 +133,29 @@ def test_a_decoded_file_takes_no_more_bits_than_it_needs(
     assert said.audio.encoding == encoding
     assert said.score == pytest.approx(expected.score, abs=1e-6)
     decoded, _ = soundfile.read(path, dtype="float32")
-    data = calls.wav_of(path)
+    data = calls.sent(path).data
     assert (wav.samples(data, wav.parse(data))[:, 0] == decoded).all()
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_what_decoding_a_file_tells_is_told_as_the_library_tells_it(url, bundle, tmp_path, kind):
+    path = tmp_path / "twice.ogg"
+    soundfile.write(path, hum(), 16_000)
+    path.write_bytes(2 * path.read_bytes())
+
+    async def ask():
+        async with AsyncClient(url) as client:
+            return await client.predict(path), await client.batch([hum_wav(), path])
+
+    if kind is AsyncClient:
+        alone, (plain, in_batch) = asyncio.run(ask())
+    else:
+        with Client(url) as client:
+            alone, (plain, in_batch) = client.predict(path), client.batch([hum_wav(), path])
+    expected = undertone.load(bundle).predict(path).warnings
+    assert [each.code for each in expected] == ["joined_recordings"]
+    assert alone.warnings == in_batch.warnings == expected
+    assert plain.warnings == ()
 
 
 def test_how_much_of_a_compressed_file_is_taken_the_service_says(models, tmp_path):

@@ -1,6 +1,7 @@
 """The client for an event loop: `Client`, awaited."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import httpx
 from anyio import to_thread
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source
 from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
@@ -19,7 +20,6 @@ from undertone.client.results import (
     Ready,
     model_of,
     models_of,
-    prediction_of,
 )
 from undertone.client.streaming import Door, stream_async
 from undertone.errors import UndertoneError
@@ -60,11 +60,11 @@ class AsyncClient:
     ) -> Prediction:
         """Hear one recording: as `Client.predict`."""
         channels = "split" if split_channels else None
-        data = await to_thread.run_sync(wav_of, source, sr)
-        return await self._ask(
-            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels),
-            prediction_of,
+        recording = await to_thread.run_sync(calls.sent, source, sr)
+        call = calls.predicting(
+            recording.data, model=model, top_k=top_k, segments=segments, channels=channels
         )
+        return await self._ask(call, recording.heard)
 
     async def batch(
         self,
@@ -75,9 +75,10 @@ class AsyncClient:
         segments: bool = False,
     ) -> list[Prediction | UndertoneError]:
         """Hear several recordings in one request: as `Client.batch`."""
-        data = [await to_thread.run_sync(wav_of, source, sr) for source in sources]
+        recordings = [await to_thread.run_sync(calls.sent, source, sr) for source in sources]
+        data = [recording.data for recording in recordings]
         call = calls.predicting_batch(data, model=model, segments=segments)
-        return await self._ask(call, calls.results_of)
+        return await self._ask(call, partial(calls.results_of, recordings))
 
     async def models(self) -> Models:
         """The models that can be asked for: as `Client.models`."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from undertone.client.results import Prediction, prediction_of
 from undertone.errors import UndertoneError
 from undertone.limits import Limits, check_format
 from undertone.pcm import Encoding
+from undertone.wav import Notice
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
@@ -73,6 +74,24 @@ class Call:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A recording as the service gets it.
+
+    Attributes:
+        data: a WAV file.
+        warnings: what decoding told here, which nothing in the file says any more.
+    """
+
+    data: bytes
+    warnings: tuple[Notice, ...] = ()
+
+    def heard(self, reply: Any) -> Prediction:
+        """What a reply says of it, with what was told here."""
+        prediction = prediction_of(reply)
+        return replace(prediction, warnings=(*self.warnings, *prediction.warnings))
+
+
 def predicting(data: bytes, **params: str | int | bool | None) -> Call:
     """The call for one recording, a WAV file."""
     return Call("POST", "/predict", _given(params), content=data)
@@ -95,10 +114,10 @@ def model(name: str) -> Call:
     return Call("GET", f"/models/{quote(name, safe='')}")
 
 
-def wav_of(source: Source, sr: int | None = None) -> bytes:
-    """The WAV file to send for ``source``; other formats are decoded here, as the library does.
+def sent(source: Source, sr: int | None = None) -> Sent:
+    """What to send for ``source``: a WAV file. Other formats are decoded here, as the library does.
 
-    It holds what was decoded bit by bit, as integers where those were stored and as floats otherwise.
+    The file holds what was decoded bit by bit, as integers where those were stored and as floats otherwise.
     Whether that is too much, the service decides.
 
     Raises:
@@ -112,26 +131,30 @@ def wav_of(source: Source, sr: int | None = None) -> bytes:
             raise TypeError("samples need their rate: predict(samples, sr=16000)")
         samples = pcm.to_float(source, pcm.array_encoding(source))
         check_format(sr, 1 if samples.ndim == 1 else samples.shape[1], _HELD)
-        return wav.encode(samples, int(sr), "float32")
+        return Sent(wav.encode(samples, int(sr), "float32"))
     if sr is not None:
         raise TypeError("sr is for samples only: a file states its own rate")
     if isinstance(source, bytes):
-        return source
+        return Sent(source)
     data = Path(source).read_bytes()
     if not foreign.recognises(data[:16]):
-        return data
+        return Sent(data)
     decoded = foreign.decode(data, _DECODING_S, limits=_HELD)
     _, _, subtype = decoded.encoding.partition("_")
-    return wav.encode(decoded.samples, decoded.sample_rate, _EXACT.get(subtype, "float32"))
+    held = _EXACT.get(subtype, "float32")
+    return Sent(wav.encode(decoded.samples, decoded.sample_rate, held), decoded.warnings)
 
 
-def results_of(reply: Mapping[str, Any]) -> list[Prediction | UndertoneError]:
-    """What a reply of ``/predict/batch`` says of each file, in the order in which they were sent."""
+def results_of(
+    recordings: Sequence[Sent], reply: Mapping[str, Any]
+) -> list[Prediction | UndertoneError]:
+    """What a reply of ``/predict/batch`` says of each recording, in the order in which they were sent."""
+    results = sorted(reply["results"], key=lambda each: int(each["file"]))
     return [
         error_of(each["problem"])
         if each["problem"]
-        else prediction_of({"request_id": reply["request_id"], **each["prediction"]})
-        for each in sorted(reply["results"], key=lambda each: int(each["file"]))
+        else recording.heard({"request_id": reply["request_id"], **each["prediction"]})
+        for recording, each in zip(recordings, results, strict=True)
     ]
 
 

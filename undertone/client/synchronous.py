@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Self
 
 import httpx
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source, wav_of
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source
 from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
@@ -18,7 +19,6 @@ from undertone.client.results import (
     Ready,
     model_of,
     models_of,
-    prediction_of,
 )
 from undertone.client.streaming import Door, stream
 from undertone.errors import UndertoneError
@@ -88,11 +88,11 @@ class Client:
             TypeError: samples without their rate, or a rate for something that states its own.
         """
         channels = "split" if split_channels else None
-        data = wav_of(source, sr)
-        return self._ask(
-            calls.predicting(data, model=model, top_k=top_k, segments=segments, channels=channels),
-            prediction_of,
+        recording = calls.sent(source, sr)
+        call = calls.predicting(
+            recording.data, model=model, top_k=top_k, segments=segments, channels=channels
         )
+        return self._ask(call, recording.heard)
 
     def batch(
         self,
@@ -118,9 +118,10 @@ class Client:
             AudioError, OSError, TypeError: a source cannot even be sent.
             ValueError: there are no sources.
         """
-        data = [wav_of(source, sr) for source in sources]
+        recordings = [calls.sent(source, sr) for source in sources]
+        data = [recording.data for recording in recordings]
         call = calls.predicting_batch(data, model=model, segments=segments)
-        return self._ask(call, calls.results_of)
+        return self._ask(call, partial(calls.results_of, recordings))
 
     def models(self) -> Models:
         """The models that can be asked for.
