@@ -7,7 +7,8 @@
 - The network runs in threads, which do not need the interpreter meanwhile, where there is a processor for
   them. Where there is one for all, threads would only fight the loop for it: the network then runs on the
   loop, too, as soon as more wait for it than for what comes before it. What was begun is so finished before
-  much else is begun, and the more there is to do, the larger are the batches.
+  much else is begun, and the more there is to do, the larger are the batches. Neither waits for more than a
+  batch of the other.
 - What takes longer (minutes of sound, forms that are made to be slow) is done in threads of its own.
 
 Nothing waits while a thread for it is free.
@@ -43,7 +44,7 @@ class Job(Protocol):
     """Something to compute, and what is to become of the result."""
 
     def compute(self) -> object:
-        """Done in a thread of the crew."""
+        """Done in a thread of the crew, or on the event loop where that has the only processor."""
 
     def finish(self, result: object, error: BaseException | None) -> None:
         """Done on the event loop, with what `compute` returned or raised."""
@@ -74,6 +75,7 @@ class Crew:
         self._turn_comes = False
         self._closed = False
         self._desks: deque[Desk] = deque()
+        self._pieces_since_batch = 0
         self._network = (
             _Threads("network", size - 1, self._loop, self._next_batch) if size > 1 else None
         )
@@ -173,6 +175,7 @@ class Crew:
         began = time.perf_counter()
         until = began + min(began - asked, TURN_S)
         while errand := self._next_piece():
+            self._pieces_since_batch += 1
             errand.run()
             del errand  # which an error would hold by its traceback
             if time.perf_counter() >= until:
@@ -180,12 +183,18 @@ class Crew:
 
     def _batch_is_due(self) -> bool:
         """Whether the loop is to run the network next: a batch is full, or as large as is good for all."""
-        if self._network:
+        n_questions = 0 if self._network else sum(map(len, self._desks))
+        if not (n_questions and self._pieces):
+            return n_questions > 0
+        # A long recording's question outlasts many batches, and of some pieces no question comes.
+        if not self._pieces_since_batch:
             return False
-        n_questions = sum(map(len, self._desks))
-        return n_questions >= MAX_ROWS or n_questions > len(self._pieces)
+        return max(n_questions, self._pieces_since_batch) >= MAX_ROWS or n_questions > len(
+            self._pieces
+        )
 
     def _run_batch(self) -> None:
+        self._pieces_since_batch = 0
         if batch := self._next_batch():
             try:
                 batch.finish(*_outcome(batch.compute))

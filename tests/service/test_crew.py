@@ -91,6 +91,49 @@ def test_one_processor_runs_a_batch_on_the_loop_once_it_is_full_or_more_wait_for
     assert "".join(log) == expected
 
 
+def test_a_question_that_outlasts_many_batches_keeps_no_piece_waiting_for_more_than_one():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, desk = Crew(1), GrowingDesk(log)
+        desk.questions = 10**6
+        crew.serve(desk)
+        pieces = (crew.do_in_turn(spend, log) for _ in range(5))
+        await asyncio.gather(*pieces)
+        crew.close()
+
+    def spend(log: list[str]) -> None:
+        log.append("-")
+        time.sleep(1.2 * TURN_S)  # a turn for each
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert "".join(log).strip("8") == "-8-8-8-8-"
+
+
+def test_pieces_of_which_no_question_comes_keep_none_waiting_for_more_than_a_batch_of_them():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, desk = Crew(1), GrowingDesk(log)
+        crew.serve(desk)
+
+        async def one_after_the_other() -> None:
+            while "1" not in log:
+                await crew.do_in_turn(spend, log)
+
+        others = [asyncio.create_task(one_after_the_other()) for _ in range(3)]
+        desk.questions = 1
+        await asyncio.gather(*others)
+        crew.close()
+
+    def spend(log: list[str]) -> None:
+        log.append("-")
+        time.sleep(1.2 * TURN_S)  # a turn for each
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert log.index("1") <= MAX_ROWS
+
+
 class GrowingDesk:
     """Where each piece puts a question; a batch writes down how many it holds."""
 
