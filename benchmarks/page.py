@@ -71,24 +71,27 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"- p99 at 60 % load: {one['p99_ms'] / one['p50_ms']:.1f} times p50 in one process, "
-        f"{many['p99_ms'] / many['p50_ms']:.1f} times with a worker for each processor; of the limit, "
-        f"which does nothing but the arithmetic, it is {limit['p99_ms'] / limit['p50_ms']:.1f} times."
+        f"{many['p99_ms'] / many['p50_ms']:.1f} times with a worker for each processor. Round by round: "
+        f"{_rounds(report, 'undertone')}, and {_rounds(report, 'undertone, a worker for each processor')}."
     )
     lone = report["lone"]["undertone"]
     parts = lone["decode"] + lone["features"] + lone["inference"]
     yield (
         f"- A lone request takes {lone['wall']:.1f} ms by the client's clock: {lone['wall'] / parts:.2f} "
         f"times its decoding ({lone['decode']:.1f}), features ({lone['features']:.1f}) and inference "
-        f"({lone['inference']:.1f}); by the service's own clock, once the upload is there, "
-        f"{lone['total'] / parts:.2f} times. It is {lone['wall'] / sum_ms:.2f} times the {sum_ms:.1f} ms "
-        "that these take in the library, one clip after the other without pauses: processors that were idle "
-        "have forgotten everything."
+        f"({lone['inference']:.1f}, with the way to its thread and back); by the service's own clock, once "
+        f"the upload is there, {lone['total'] / parts:.2f} times. It is {lone['wall'] / sum_ms:.2f} times "
+        f"the {sum_ms:.1f} ms that these take in the library, one clip after the other without pauses."
     )
     start = report["starts"]["undertone"]
     yield (
         f"- Ready {start['ready_s']:.1f} s after the process was started; the first request then takes "
         f"{start['first_ms']:.1f} ms, the median of the next {start['median_ms']:.1f} ms."
     )
+
+
+def _rounds(report: dict[str, Any], name: str) -> str:
+    return ", ".join(f"{each['p99_ms'] / each['p50_ms']:.1f}" for each in report["rounds"][name])
 
 
 def queues(report: dict[str, Any]) -> Iterator[str]:
@@ -168,25 +171,25 @@ def length(report: dict[str, Any]) -> Iterator[str]:
         for row in report["recordings"]
         if row["seconds"] == 600
     }
-    mono, stereo = rows[16_000, 1, True], rows[48_000, 2, True]
+    mono, stereo, studio = rows[16_000, 1, True], rows[48_000, 2, True], rows[192_000, 1, True]
     off = max(each["largest_deviation"] for each in report["linear_from_minute_2"].values())
     yield (
         f"- Ten minutes with `segments=true`: {mono['time_s']:.1f} s and {mono['rss_above_idle_mb']:.0f} MB "
         f"above idle at 16 kHz, {stereo['rss_above_idle_mb']:.0f} MB as 48 kHz stereo "
-        f"({report['idle_rss_mb']:.0f} MB idle)."
+        f"({report['idle_rss_mb']:.0f} MB idle), {studio['rss_above_idle_mb']:.0f} MB as 192 kHz mono."
     )
     yield (
         f"- Processor time for a minute, from the second minute on, is within {off:.0%} of its mean."
     )
     yield (
-        "- A probability differs by at most "
-        f"{report['largest_difference_between_batch_sizes']:.0e} between batch sizes."
+        "- A probability differs by "
+        f"{report['largest_difference_between_batch_sizes']:.2g} at most between batch sizes."
     )
 
 
 def footprint(report: dict[str, Any]) -> Iterator[str]:
     """Each model."""
-    yield "| model | MB | loaded in, s | a clip, ms | its network in a batch of 32, ms of CPU |"
+    yield "| model | MB | loaded in, s | a clip, ms | its network, 32 clips at once, ms of CPU for each |"
     yield "|---|---:|---:|---:|---:|"
     for name, each in report["models"].items():
         yield (

@@ -1,7 +1,8 @@
 """A queue in front of one model, so that requests which meet there share a batch.
 
-It is work-conserving: nothing waits for company. A request that finds a thread free goes at once; those
-that arrive while all compute go together (see `service.crew`). It is fair: a batch is shared out evenly
+It is work-conserving: nothing waits for company while nothing is done. A request that finds a thread free
+goes at once; those that arrive while all compute go together. Where one processor does all, the event loop
+takes a batch when it is due (see `service.crew`). It is fair: a batch is shared out evenly
 among those that wait, so a long recording never holds a short one up for more than the batches that are
 being computed when it comes, as long as fewer wait than one has rows.
 """
@@ -88,6 +89,7 @@ class Batcher:
         self._on_batch = on_batch
         self._on_wait = on_wait
         self._waiting: deque[_Question] = deque()
+        self._closed = False
         crew.serve(self)
 
     def __len__(self) -> int:
@@ -99,7 +101,10 @@ class Batcher:
 
         Raises:
             Overloaded: `MAX_WAITING` questions wait already.
+            RuntimeError: it is closed.
         """
+        if self._closed:
+            raise RuntimeError("the queue is closed")
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(
                 f"{MAX_WAITING} questions wait for the model. Try again in a moment.",
@@ -114,7 +119,8 @@ class Batcher:
             del question, features  # an error holds this frame, and the answer holds the error
 
     def close(self) -> None:
-        """Withdraw the questions that wait."""
+        """Withdraw the questions that wait; no more are taken."""
+        self._closed = True
         for question in self._waiting:
             question.answer.cancel()
         self._waiting.clear()

@@ -23,7 +23,8 @@ beside it; `undertone-train screen PLAN` trains one.
 
 ## The plans
 
-What all rows of a plan share.
+What all rows of a plan share, and how many of its networks were trained: a row asks for one in each fold, for
+each seed. Not every plan was followed to its end.
 
 $plans
 """)
@@ -92,7 +93,7 @@ def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
         n_networks=len(trials),
         hours=f"{sum(trial.cpu_seconds for trial in trials) / 3600:.1f}",
         plans="\n".join(
-            f"- **{name}**: `{plan.recipe}` with {_code(plan.settings)}"
+            f"- **{name}**: `{plan.recipe}` with {_code(plan.settings)}; {_trained(plan, trials)}"
             for name, plan in plans.items()
         ),
     )
@@ -104,6 +105,13 @@ def _table(trials: Sequence[Trial], origins: Sequence[tuple[str, Change, Sequenc
     rows = [_HEADINGS, ("---",) * len(_HEADINGS)]
     rows += [_row(standing, origins) for standing in leaderboard(trials)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _trained(plan: Plan, trials: Sequence[Trial]) -> str:
+    """How much of it was done: not every plan was followed to its end."""
+    planned = len(plan.changes) * len(plan.folds) * len(plan.seeds)
+    done = sum(len(trials_of(plan, change, trials)) for change in plan.changes)
+    return f"all {done} networks" if done == planned else f"{done} of {planned} networks"
 
 
 def _effects(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from training.corpora import sex
 from training.crossval import Crossval
 from training.evaluate import uar_of
 from training.figures import coverage_figure
+from training.metrics import ece
 from training.recipe import Recipe
 from training.robustness import FOLDER, REPORT
 from training.tables import interval, mean_and_sd
@@ -50,7 +51,8 @@ _UNSURE: Final = Template("""\
 
 Of the $coverage of clips that it is surest of, $accuracy are heard rightly; of all, $of_all. An
 answer whose likeliest emotion has a probability below **$threshold**, which that share of the
-validation clips reached, carries the warning `low_confidence`; the label is still given.
+validation clips reached, carries the warning `low_confidence`; the label is still given. Of the clips of
+test speakers, $kept reach it, and $of_kept of these are heard rightly.
 
 ![Accuracy against the share of clips that is answered](coverage.png)
 
@@ -158,6 +160,8 @@ def unsure(bundle: Bundle, evidence: Crossval) -> str:
     if threshold is None:
         return ""
     first = evidence.test.of_seed(evidence.metrics.seeds[0])
+    sure = first.probabilities.max(axis=1) >= threshold
+    right = first.probabilities.argmax(axis=1) == first.truth
     curve = risk_coverage(first.truth, first.probabilities)
     coverage_figure(curve, COVERAGE, bundle.path / "coverage.png")
     return _UNSURE.substitute(
@@ -165,6 +169,8 @@ def unsure(bundle: Bundle, evidence: Crossval) -> str:
         accuracy=f"{curve.at(COVERAGE):.3f}",
         of_all=f"{evidence.metrics.accuracy:.3f}",
         threshold=f"{threshold:.3f}",
+        kept=f"{sure.mean():.1%}",
+        of_kept=f"{right[sure].mean():.3f}" if sure.any() else "none",
     )
 
 
@@ -176,10 +182,12 @@ def apart(recipe: Recipe, evidence: Crossval) -> str:
     elsewhere = "No fold is without them."
     if others:
         seeds = evidence.metrics.seeds
-        uar = mean_and_sd([uar_of(evidence.test.of_seed(seed).of_folds(others)) for seed in seeds])
+        theirs = [evidence.test.of_seed(seed).of_folds(others) for seed in seeds]
+        uar = mean_and_sd([uar_of(table) for table in theirs])
+        error = mean_and_sd([ece(table.truth, table.probabilities) for table in theirs])
         elsewhere = (
             f"Over the other folds alone ({_listed(others)}),\non people who had no part in the choice "
-            f"of settings, the UAR is **{uar}**."
+            f"of settings, the UAR is **{uar}** and the ECE {error}."
         )
     return _APART.substitute(
         screened=_listed(recipe.screened), chosen_on=_listed(asked), elsewhere=elsewhere

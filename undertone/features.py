@@ -77,7 +77,7 @@ def extract_all(windows: Iterable[Samples], spec: Spec) -> NDArray[np.float32]:
 
 
 def features(samples: Samples, spec: Spec) -> Matrix:
-    """Sound that is already preprocessed to ``float32[1 + n // hop_length, spec.width]``.
+    """Sound that is already preprocessed to ``float32[frames, spec.width]``: a frame every ``hop_length``.
 
     Much of a short clip is padding. Frames of nothing but zeros are all alike: a few next to the sound are
     computed, and stand for the others.

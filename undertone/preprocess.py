@@ -43,12 +43,15 @@ def limit(samples: Samples) -> Samples:
 
 
 def denoise(samples: Samples, step: Denoise) -> Samples:
-    """``samples`` through a local Wiener filter; what is quieter than the mean variance is smoothed most."""
+    """``samples`` through a local Wiener filter; what is quieter than the mean variance is smoothed most.
+
+    Digital silence stays what it is.
+    """
     import scipy.signal  # a second, which only models that denoise have to wait for
 
     with np.errstate(divide="ignore", invalid="ignore"):  # digital silence has no variance
         smoothed: Samples = scipy.signal.wiener(samples, step.size).astype(np.float32)
-    return smoothed
+    return np.nan_to_num(smoothed, copy=False, nan=0.0)
 
 
 def fit(samples: Samples, n_samples: int) -> Samples:

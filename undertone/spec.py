@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from undertone.frames import n_centred
+
 SPEC_VERSION: Final = 1
 """Counts changes of meaning: a bundle of another version is refused, never guessed at."""
 
@@ -208,7 +210,7 @@ class Spec(_Frozen):
         """Rows of the feature matrix."""
         if self.summary == "mean":
             return sum(feature.width for feature in self.features)
-        return 1 + self.n_samples // self.stft.hop_length
+        return n_centred(self.n_samples, self.stft.n_fft, self.stft.hop_length)
 
     @property
     def width(self) -> int:

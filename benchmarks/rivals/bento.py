@@ -1,5 +1,6 @@
 """The classifier in BentoML, with its batching: ``bentoml serve benchmarks.rivals.bento:Emotion``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class Network:
         return self.classifier.engine.infer(features)
 
 
-@bentoml.service(workers=2)
+@bentoml.service(workers=os.cpu_count() or 1)
 class Emotion:
     """Sound to features, each clip by itself."""
 

@@ -23,6 +23,7 @@ from service.cli import app
 from tests.support.documents import ROOT, Block, blocks
 from training import abstain, predictions, robustness
 from training.evaluate import uar_of
+from training.metrics import ece
 from training.paired import paired
 from training.standings import reports
 from undertone.bundle import read_manifest
@@ -208,7 +209,9 @@ def test_the_figures_are_the_manifests():
     report = json.loads((folder / robustness.FOLDER / robustness.REPORT).read_text())
     shown = ("telephone", "white noise, 20 dB", "room", "10 % of peaks")
     every = predictions.read(folder / metrics.predictions)
-    apart = [uar_of(every.of_seed(seed).of_folds(("1", "3", "4", "6"))) for seed in every.seeds]
+    others = [every.of_seed(seed).of_folds(("1", "3", "4", "6")) for seed in every.seeds]
+    apart = [uar_of(each) for each in others]
+    error = [ece(each.truth, each.probabilities) for each in others]
     before = predictions.read(folder.parent / "undertone-ravdess" / metrics.predictions)
     better = paired(every, before)
     assert f"{better.p:.4f}" in readme
@@ -228,11 +231,13 @@ def test_the_figures_are_the_manifests():
         *metrics.uar_ci95,
         statistics.mean(apart),
         statistics.stdev(apart),
+        statistics.mean(error),
+        statistics.stdev(error),
         abstain.risk_coverage(table.truth, table.probabilities).at(abstain.COVERAGE),
         manifest.metrics["tess/all"].uar,
         *(loss["uar"] for loss in report["losses"] if loss["condition"].startswith(shown)),
     )
-    assert len(values) == 19 + len(shown)
+    assert len(values) == 21 + len(shown)
     for value in values:
         assert f"{value:.3f}" in readme
 

@@ -82,6 +82,8 @@ def test_the_threshold_for_doubt_is_recomputed(bundle):
     curve = abstain.risk_coverage(first.truth, first.probabilities)
     card = (bundle.path / "README.md").read_text()
     assert f"{curve.at(abstain.COVERAGE):.3f} are heard rightly" in card
+    kept = sum(first.probabilities.max(axis=1) >= claimed)
+    assert f"{kept / len(first.truth):.1%} reach it, and {curve.accuracy[kept - 1]:.3f} of" in card
 
 
 TESTED = {

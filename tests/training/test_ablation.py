@@ -15,6 +15,18 @@ def test_the_page_is_written_by_its_command():
     assert (ROOT / "docs" / "experiments.md").read_text() == written
 
 
+def test_a_plan_says_how_much_of_it_was_done():
+    change = screen.Change(name="narrow", settings=("members=1",))
+    plan = screen.Plan(recipe="ravdess-lstm", changes=(change,))
+    trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")[:1]
+    done = [
+        replace(trials[0], recipe=plan.recipe, change="narrow", settings="members=1", fold=fold)
+        for fold in ("1", "4")
+    ]
+    assert "nothing; 1 of 2 networks" in ablation.page(done[:1], {"mine": plan})
+    assert "nothing; all 2 networks" in ablation.page(done, {"mine": plan})
+
+
 def test_voices_that_are_known_have_tables_of_their_own():
     trials = screen.read(ROOT / "training" / "experiments" / "experiments.csv")[:2]
     known = replace(trials[0], change="narrow", key="other", fold="random")

@@ -24,7 +24,7 @@ def test_those_who_chose_the_settings_are_told_apart():
     text = passages.apart(chosen, found)
     assert "tested in folds 2 and 5" in text
     assert "Over the other folds alone (1, 3, 4 and 6)" in text
-    assert "**0.500**" in text
+    assert "**0.500** and the ECE 0.400" in text
 
 
 def test_it_says_so_where_every_fold_has_somebody_who_chose():

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertone import audio
-from undertone.preprocess import fit, level, preprocess, trim
-from undertone.spec import Level, Spec, Trim
+from undertone.preprocess import denoise, fit, level, preprocess, trim
+from undertone.spec import Denoise, Level, Spec, Trim
 
 SR = 16_000
 
@@ -30,6 +30,11 @@ def test_trim_is_librosas(speech, top_db, frame_length, hop_length):
 def test_trim_leaves_silence_alone():
     silence = np.zeros(SR, np.float32)
     assert trim(silence, Trim()).size == SR
+
+
+def test_denoise_leaves_silence_alone():
+    samples = np.zeros(SR, np.float32)
+    np.testing.assert_array_equal(denoise(samples, Denoise()), samples)
 
 
 @pytest.mark.parametrize("target_db", [-40.0, -23.0, 0.0])

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from undertone.features import extract
 from undertone.spec import LogMel, Mfcc, Rms, Spec, Stft
 
 
@@ -9,6 +11,13 @@ def test_shape_follows_from_the_settings():
     assert spec.n_samples == 40_000
     assert spec.frames == 1 + 40_000 // 256
     assert spec.width == 64 + 39 + 1
+
+
+@pytest.mark.parametrize("n_fft", [400, 401])
+def test_it_says_how_many_rows_there_are(n_fft):
+    stft = Stft(n_fft=n_fft, win_length=400, hop_length=160)
+    spec = Spec(stft=stft, features=(Rms(),))
+    assert len(extract(np.zeros(spec.n_samples, np.float32), spec)) == spec.frames
 
 
 def test_it_survives_json():
