@@ -50,6 +50,7 @@ bench: $(DEVELOP) $(RIVALS) ## measure side by side, for half an hour; writes be
 	$(BIN)/python -m benchmarks.footprint
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.length
+	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.queues
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.page

@@ -26,6 +26,7 @@ def written(text: str) -> str:
         ("engines", engines(_read("engines"))),
         ("turns", turns(_read("turns"))),
         ("growth", growth(_read("growth"))),
+        ("fairness", fairness(_read("fairness"))),
         ("length", length(_read("length"))),
         ("footprint", footprint(_read("footprint"))),
     ):
@@ -185,6 +186,17 @@ def length(report: dict[str, Any]) -> Iterator[str]:
         "- A probability differs by "
         f"{report['largest_difference_between_batch_sizes']:.2g} at most between batch sizes."
     )
+
+
+def fairness(report: dict[str, Any]) -> Iterator[str]:
+    """Short clips in the company of long ones."""
+    yield "| the network has | clients with 30 s | 3 s: p50, ms | at most, ms | 30 s: a second |"
+    yield "|---|---:|---:|---:|---:|"
+    for each in report["rows"]:
+        yield (
+            f"| {each['network']} | {each['long_clients']} | {each['short_p50_ms']:.0f} | "
+            f"{each['short_max_ms']:.0f} | {each['long_a_second']:.1f} |"
+        )
 
 
 def footprint(report: dict[str, Any]) -> Iterator[str]:
