@@ -73,7 +73,8 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
     yield (
         f"- p99 at 60 % load: {one['p99_ms'] / one['p50_ms']:.1f} times p50 in one process, "
         f"{many['p99_ms'] / many['p50_ms']:.1f} times with a worker for each processor. Round by round: "
-        f"{_rounds(report, 'undertone')}, and {_rounds(report, 'undertone, a worker for each processor')}."
+        f"{_rounds(report, 'undertone')} in one process, "
+        f"{_rounds(report, 'undertone, a worker for each processor')} with the workers."
     )
     lone = report["lone"]["undertone"]
     parts = lone["decode"] + lone["features"] + lone["inference"]
@@ -92,7 +93,7 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _rounds(report: dict[str, Any], name: str) -> str:
-    return ", ".join(f"{each['p99_ms'] / each['p50_ms']:.1f}" for each in report["rounds"][name])
+    return " and ".join(f"{each['p99_ms'] / each['p50_ms']:.1f}" for each in report["rounds"][name])
 
 
 def queues(report: dict[str, Any]) -> Iterator[str]:

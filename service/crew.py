@@ -128,7 +128,12 @@ class Crew:
             del errand, work, arguments  # as above
 
     def serve(self, desk: Desk) -> None:
-        """Take batches from ``desk`` from now on; it calls `hand_out` when something waits there."""
+        """Take batches from ``desk`` from now on; it calls `hand_out` when something waits there.
+
+        Raises:
+            RuntimeError: it is closed.
+        """
+        self._require_open()
         self._desks.append(desk)
 
     def hand_out(self) -> None:
@@ -149,9 +154,12 @@ class Crew:
             self._network.close()
         self._aside.close()
 
-    def _errand(self, work: Callable[[], object]) -> "_Errand":
+    def _require_open(self) -> None:
         if self._closed:
             raise RuntimeError("the crew is gone")
+
+    def _errand(self, work: Callable[[], object]) -> "_Errand":
+        self._require_open()
         return _Errand(work, self._loop.create_future())
 
     def _ask_for_turn(self) -> None:
@@ -183,15 +191,14 @@ class Crew:
 
     def _batch_is_due(self) -> bool:
         """Whether the loop is to run the network next: a batch is full, or as large as is good for all."""
-        n_questions = 0 if self._network else sum(map(len, self._desks))
-        if not (n_questions and self._pieces):
-            return n_questions > 0
+        waiting = [] if self._network else [len(desk) for desk in self._desks]
+        if not (any(waiting) and self._pieces):
+            return any(waiting)
         # A long recording's question outlasts many batches, and of some pieces no question comes.
         if not self._pieces_since_batch:
             return False
-        return max(n_questions, self._pieces_since_batch) >= MAX_ROWS or n_questions > len(
-            self._pieces
-        )
+        is_full = max(*waiting, self._pieces_since_batch) >= MAX_ROWS
+        return is_full or sum(waiting) > len(self._pieces)
 
     def _run_batch(self) -> None:
         self._pieces_since_batch = 0

@@ -158,6 +158,18 @@ def test_what_decoding_a_file_tells_is_told_as_the_library_tells_it(url, bundle,
     assert plain.warnings == ()
 
 
+def test_what_decoding_a_file_tells_is_told_of_each_channel_that_is_heard(url, bundle, tmp_path):
+    path = tmp_path / "twice.ogg"
+    soundfile.write(path, np.stack([hum(), np.zeros_like(hum())], axis=1), 16_000)
+    path.write_bytes(2 * path.read_bytes())
+    with Client(url) as client:
+        said = client.predict(path, split_channels=True)
+    heard, silent = said.channels
+    assert [each.code for each in said.warnings] == ["joined_recordings"]
+    assert heard.warnings == said.warnings
+    assert (silent.warnings, silent.reason) == ((), "no_speech")
+
+
 def test_how_much_of_a_compressed_file_is_taken_the_service_says(models, tmp_path):
     path = tmp_path / "long.flac"
     soundfile.write(path, np.tile(hum(seconds=10), 62), 16_000)

@@ -134,6 +134,24 @@ def test_pieces_of_which_no_question_comes_keep_none_waiting_for_more_than_a_bat
     assert log.index("1") <= MAX_ROWS
 
 
+def test_what_waits_for_another_model_does_not_fill_a_batch():
+    log: list[str] = []
+
+    async def main() -> None:
+        crew, desks = Crew(1), [GrowingDesk(log) for _ in range(4)]
+        for desk in desks:
+            crew.serve(desk)
+        await asyncio.gather(*(crew.do_in_turn(desk.prepare) for desk in 16 * desks))
+        while any(map(len, desks)):
+            await asyncio.sleep(0)
+        crew.close()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+    batches = [int(each) for each in log if each != "-"]
+    assert sum(batches) == 64
+    assert batches.count(MAX_ROWS) >= 2
+
+
 class GrowingDesk:
     """Where each piece puts a question; a batch writes down how many it holds."""
 

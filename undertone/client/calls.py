@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from undertone import foreign, pcm, wav
 from undertone.client.errors import BUSY, Unreachable, error_of, understanding
-from undertone.client.results import Prediction, prediction_of
+from undertone.client.results import Channel, Prediction, prediction_of
 from undertone.errors import UndertoneError
 from undertone.limits import Limits, check_format
 from undertone.pcm import Encoding
@@ -24,6 +24,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a WAV file, or samples [n] or [n, channels]."""
 
 Answer = TypeVar("Answer")
+Noted = TypeVar("Noted", Prediction, Channel)
 
 TIMEOUT_S: Final = 60.0
 RETRIES: Final = 3
@@ -87,9 +88,15 @@ class Sent:
     warnings: tuple[Notice, ...] = ()
 
     def heard(self, reply: Any) -> Prediction:
-        """What a reply says of it, with what was told here."""
-        prediction = prediction_of(reply)
-        return replace(prediction, warnings=(*self.warnings, *prediction.warnings))
+        """What a reply says of it, with what was told here; each channel that is heard has that, too."""
+        prediction = self._noted(prediction_of(reply))
+        if not prediction.channels:
+            return prediction
+        channels = (self._noted(each) if each.label else each for each in prediction.channels)
+        return replace(prediction, channels=tuple(channels))
+
+    def _noted(self, answer: Noted) -> Noted:
+        return replace(answer, warnings=(*self.warnings, *answer.warnings))
 
 
 def predicting(data: bytes, **params: str | int | bool | None) -> Call:
