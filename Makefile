@@ -48,6 +48,7 @@ bench: $(DEVELOP) $(RIVALS) ## measure side by side, for half an hour; writes be
 	$(BIN)/python -m benchmarks.engines
 	$(BIN)/python -m benchmarks.turns
 	$(BIN)/python -m benchmarks.footprint
+	$(BIN)/python -m benchmarks.networks
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.length
 	$(BIN)/python -m benchmarks.fairness

@@ -26,6 +26,7 @@ def written(text: str) -> str:
         ("engines", engines(_read("engines"))),
         ("turns", turns(_read("turns"))),
         ("growth", growth(_read("growth"))),
+        ("networks", networks(_read("networks"))),
         ("fairness", fairness(_read("fairness"))),
         ("length", length(_read("length"))),
         ("footprint", footprint(_read("footprint"))),
@@ -187,6 +188,15 @@ def length(report: dict[str, Any]) -> Iterator[str]:
         "- A probability differs by "
         f"{report['largest_difference_between_batch_sizes']:.2g} at most between batch sizes."
     )
+
+
+def networks(report: dict[str, Any]) -> Iterator[str]:
+    """The default model's against the first one's."""
+    for name, each in report["engines"].items():
+        yield (
+            f"- {name}: {each['first_ms']:.2f} ms of CPU for a row of `{report['first']}`, "
+            f"{each['default_ms']:.2f} of `{report['default']}`: {each['ratio']:.2f} times as much."
+        )
 
 
 def fairness(report: dict[str, Any]) -> Iterator[str]:
