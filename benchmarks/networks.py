@@ -6,24 +6,19 @@ neighbours do not lengthen. Writes ``benchmarks/results/networks.json``.
 """
 
 import json
-import os
 import statistics
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from benchmarks import MODEL
+from benchmarks.engines import onnx, tensorflow
 from benchmarks.serving import machine
-from undertone.bundle import NETWORK, Bundle, open_bundle
-from undertone.onnx_engine import onnxruntime
+from undertone.bundle import Bundle, open_bundle
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "networks.json"
 FIRST: Final = MODEL.parent / "undertone-ravdess"
@@ -34,14 +29,15 @@ WARM: Final = 5
 
 def main() -> None:
     """Measure, print, write."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     before, bundles = machine(), [open_bundle(FIRST), open_bundle(MODEL)]
+    ways = {
+        "ONNX Runtime": [onnx(bundle, 1) for bundle in bundles],
+        "graph": [tensorflow(bundle, "graph", 1) for bundle in bundles],
+    }
+    batches = [batch_for(bundle) for bundle in bundles]
     calls = {
-        "ONNX Runtime": [compiled(bundle) for bundle in bundles],
-        "graph": [graph(bundle, tf) for bundle in bundles],
+        name: [prepare(batch) for prepare, batch in zip(pair, batches, strict=True)]
+        for name, pair in ways.items()
     }
     times: dict[str, list[list[float]]] = {name: [[], []] for name in calls}
     for _ in track(range(WARM + ROUNDS), description="rounds"):
@@ -68,26 +64,6 @@ def main() -> None:
     }
     Console().print(report)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def compiled(bundle: Bundle) -> Callable[[], object]:
-    """A batch through the network by ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(bundle.path / NETWORK), options, providers=["CPUExecutionProvider"]
-    )
-    signature = bundle.manifest.signature
-    return partial(session.run, [signature.output], {signature.input: batch_for(bundle)})
-
-
-def graph(bundle: Bundle, tf: Any) -> Callable[[], object]:
-    """A batch through the graph of the SavedModel."""
-    loaded, signature = tf.saved_model.load(str(bundle.saved_model)), bundle.manifest.signature
-    function = loaded.signatures[signature.name]
-    batch = tf.constant(batch_for(bundle))
-    # The object has to live: its variables go with it.
-    return lambda: (loaded, function(**{signature.input: batch}))
 
 
 def batch_for(bundle: Bundle) -> Any:

@@ -89,7 +89,6 @@ class Batcher:
         self._on_batch = on_batch
         self._on_wait = on_wait
         self._waiting: deque[_Question] = deque()
-        self._closed = False
         crew.serve(self)
 
     def __len__(self) -> int:
@@ -101,10 +100,8 @@ class Batcher:
 
         Raises:
             Overloaded: `MAX_WAITING` questions wait already.
-            RuntimeError: it is closed.
+            RuntimeError: the crew is closed.
         """
-        if self._closed:
-            raise RuntimeError("the queue is closed")
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded(
                 f"{MAX_WAITING} questions wait for the model. Try again in a moment.",
@@ -119,8 +116,7 @@ class Batcher:
             del question, features  # an error holds this frame, and the answer holds the error
 
     def close(self) -> None:
-        """Withdraw the questions that wait; no more are taken."""
-        self._closed = True
+        """Withdraw the questions that wait."""
         for question in self._waiting:
             question.answer.cancel()
         self._waiting.clear()

@@ -128,16 +128,16 @@ class Crew:
             del errand, work, arguments  # as above
 
     def serve(self, desk: Desk) -> None:
-        """Take batches from ``desk`` from now on; it calls `hand_out` when something waits there.
+        """Take batches from ``desk`` from now on; it calls `hand_out` when something waits there."""
+        self._desks.append(desk)
+
+    def hand_out(self) -> None:
+        """Have the network run as soon as it can.
 
         Raises:
             RuntimeError: it is closed.
         """
         self._require_open()
-        self._desks.append(desk)
-
-    def hand_out(self) -> None:
-        """Have the network run as soon as it can."""
         if self._network:
             self._network.hand_out()
         else:

@@ -93,7 +93,7 @@ def page(trials: Sequence[Trial], plans: Mapping[str, Plan]) -> str:
         n_networks=len(trials),
         hours=f"{sum(trial.cpu_seconds for trial in trials) / 3600:.1f}",
         plans="\n".join(
-            f"- **{name}**: `{plan.recipe}` with {_code(plan.settings)}; {_trained(plan, trials)}"
+            f"- **{name}**: `{plan.recipe}` with {_code(plan.settings)}; {_trained(name, plan, origins)}"
             for name, plan in plans.items()
         ),
     )
@@ -107,10 +107,10 @@ def _table(trials: Sequence[Trial], origins: Sequence[tuple[str, Change, Sequenc
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _trained(plan: Plan, trials: Sequence[Trial]) -> str:
+def _trained(name: str, plan: Plan, origins: Sequence[tuple[str, Change, Sequence[Trial]]]) -> str:
     """How much of it was done: not every plan was followed to its end."""
     planned = len(plan.changes) * len(plan.folds) * len(plan.seeds)
-    done = sum(len(trials_of(plan, change, trials)) for change in plan.changes)
+    done = sum(len(trials) for origin, _, trials in origins if origin == name)
     return f"all {done} networks" if done == planned else f"{done} of {planned} networks"
 
 

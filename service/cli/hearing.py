@@ -127,7 +127,7 @@ def _load(settings: "Settings", model: str | None) -> "Classifier":
 
 
 def _sent(ask: Callable[..., Answer], path: Path) -> Answer:
-    """The answer of a service; a pipe is read here, and once, where the client would open it again."""
+    """The answer of a service; a pipe, which may never end, is read here, as far as a file may be long."""
     if path.is_file():
         return ask(path)
     from undertone import foreign

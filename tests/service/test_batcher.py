@@ -171,9 +171,10 @@ def test_what_waits_when_it_ends_is_withdrawn():
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert len(done[0]) == 1
         assert isinstance(done[1], asyncio.CancelledError)
-        with pytest.raises(RuntimeError, match="closed"):
-            await batcher.infer(rows(1))
         crew.close()
+        for late in (batcher, Batcher(engine.infer, crew)):
+            with pytest.raises(RuntimeError, match="gone"):
+                await late.infer(rows(1))
 
     asyncio.run(main())
 

@@ -102,10 +102,6 @@ def test_a_question_that_outlasts_many_batches_keeps_no_piece_waiting_for_more_t
         await asyncio.gather(*pieces)
         crew.close()
 
-    def spend(log: list[str]) -> None:
-        log.append("-")
-        time.sleep(1.2 * TURN_S)  # a turn for each
-
     asyncio.run(asyncio.wait_for(main(), 30))
     assert "".join(log).strip("8") == "-8-8-8-8-"
 
@@ -125,10 +121,6 @@ def test_pieces_of_which_no_question_comes_keep_none_waiting_for_more_than_a_bat
         desk.questions = 1
         await asyncio.gather(*others)
         crew.close()
-
-    def spend(log: list[str]) -> None:
-        log.append("-")
-        time.sleep(1.2 * TURN_S)  # a turn for each
 
     asyncio.run(asyncio.wait_for(main(), 30))
     assert log.index("1") <= MAX_ROWS
@@ -152,6 +144,12 @@ def test_what_waits_for_another_model_does_not_fill_a_batch():
     assert batches.count(MAX_ROWS) >= 2
 
 
+def spend(log: list[str]) -> None:
+    """A piece that takes a turn for itself."""
+    log.append("-")
+    time.sleep(1.2 * TURN_S)
+
+
 class GrowingDesk:
     """Where each piece puts a question; a batch writes down how many it holds."""
 
@@ -163,9 +161,8 @@ class GrowingDesk:
         return self.questions
 
     def prepare(self) -> None:
-        self.log.append("-")
+        spend(self.log)
         self.questions += 1
-        time.sleep(1.2 * TURN_S)  # a turn for each
 
     def take(self):
         if not self.questions:
