@@ -50,6 +50,12 @@ def _convert(bundle: Bundle, path: Path) -> None:
     if done.returncode or not path.is_file():
         last = (done.stderr.strip().splitlines() or ["tf2onnx said nothing"])[-1]
         raise RunError(f"{bundle.path}: cannot be converted: {last}")
+    import onnx  # comes with tf2onnx; who does not convert need not wait for it
+
+    # It writes down the folder that it read, which is nobody's business.
+    network = onnx.load(path)
+    network.graph.ClearField("doc_string")
+    onnx.save(network, path)
 
 
 def _require_same(bundle: Bundle, path: Path) -> None:

@@ -38,6 +38,7 @@ def test_the_command_adds_the_network_and_every_check_passes(copy):
         ("golden sample", True),
         ("golden sample, ONNX", True),
     ]
+    assert str(copy.parent).encode() not in (copy / NETWORK).read_bytes()
 
 
 def test_one_that_would_answer_otherwise_is_taken_away_again(copy):
