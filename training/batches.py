@@ -11,6 +11,7 @@ from training.bands import bands_of
 from training.dataset import Dataset
 from training.recipe import Recipe
 from training.side_tasks import Classes
+from training.splice import spliced, takes_of
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 """``float32[size, frames, width]``, and ``float32[size, emotions]``, targets of side tasks after them."""
@@ -72,13 +73,19 @@ def _drawn(
         [one_hot, *side_tasks.targets(recipe.side_tasks, classes, dataset.clips)], axis=1
     )
     n_variants = dataset.features.shape[1]
+    splice = recipe.augmentation.splice
+    takes = takes_of(dataset.clips) if splice else None
     order = np.empty(0, dtype=np.int64)
     while True:
         while order.size < size:
             order = np.concatenate([order, _order(recipe, dataset, generator)])
         chosen, order = order[:size], order[size:]
         variant = generator.integers(n_variants, size=size)
-        yield dataset.features[chosen, variant], asked[chosen]
+        features = dataset.features[chosen, variant]
+        if takes is not None:
+            others = dataset.features[takes.another(chosen, generator), variant]
+            features = spliced(features, others, splice, generator)
+        yield features, asked[chosen]
 
 
 def _order(recipe: Recipe, dataset: Dataset, generator: np.random.Generator) -> NDArray[np.integer]:

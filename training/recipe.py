@@ -132,6 +132,9 @@ class Augmentation(_Frozen):
     (VTLP, Jaitly and Hinton 2013)."""
     stretch: Share = 0.0
     """Another tempo: time stretched by a factor within this of 1, anew in each batch."""
+    splice: Part = 0.0
+    """Of each batch, how many clips go over, somewhere, into another take of the same words by the same speaker
+    in the same emotion."""
     filter_db: Annotated[float, Field(ge=0)] = 0.0
     """Another microphone: a smooth curve of gains up to this (FilterAugment, Nam et al. 2022)."""
 

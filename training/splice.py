@@ -1,0 +1,59 @@
+"""New clips out of two that say the same: the beginning of one, the rest of the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.clip import Clip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Takes:
+    """Which clips are takes of one thing: the same words, by the same speaker, in the same emotion.
+
+    Attributes:
+        alike: for each clip, ``int[n]``, those that are takes of the same as it is, itself among them.
+    """
+
+    alike: tuple[NDArray[np.int64], ...]
+
+    def another(
+        self, chosen: NDArray[np.integer], generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """For each of ``chosen`` one of its takes, maybe itself."""
+        return np.array([generator.choice(self.alike[clip]) for clip in chosen], dtype=np.int64)
+
+
+def takes_of(clips: Sequence[Clip]) -> Takes:
+    """The takes among ``clips``."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for number, clip in enumerate(clips):
+        groups.setdefault(_said(clip), []).append(number)
+    return Takes(tuple(np.array(groups[_said(clip)]) for clip in clips))
+
+
+def spliced(
+    features: NDArray[np.float32],
+    others: NDArray[np.float32],
+    part: float,
+    generator: np.random.Generator,
+) -> NDArray[np.float32]:
+    """``part`` of the batch goes over into its other at a random frame (CutMix, Yun et al. 2019, over time).
+
+    Args:
+        features: ``float32[n, frames, width]``.
+        others: of the same shape, aligned with them as far as their silence was trimmed.
+        part: of the batch, on average.
+        generator: where chance comes from.
+    """
+    n, frames = features.shape[:2]
+    cuts = generator.integers(1, frames, size=n)
+    cuts[generator.random(n) >= part] = frames
+    begun = np.arange(frames) < cuts[:, None]
+    return np.where(begun[..., None], features, others)
+
+
+def _said(clip: Clip) -> tuple[str, str, str]:
+    return clip.speaker, clip.statement, clip.emotion
