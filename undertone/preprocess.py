@@ -7,13 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertone.frames import energies, surrounded
-from undertone.spec import Denoise, Level, Limit, Spec, Step, Trim
+from undertone.spec import Centre, Denoise, Level, Limit, Spec, Step, Trim
 
 Samples = NDArray[np.float32]
 """Mono sound, ``float32[n]``, full scale at 1."""
 
 _SILENCE = 1e-5
 """RMS (-100 dBFS) below which a clip is not made louder: it would be noise of our own making."""
+
+
+def centre(samples: Samples) -> Samples:
+    """``samples`` less their mean."""
+    return samples - samples.mean() if samples.size else samples
 
 
 def trim(samples: Samples, step: Trim) -> Samples:
@@ -68,6 +73,8 @@ def run_steps(samples: Samples, steps: Iterable[Step]) -> Samples:
     """``samples`` after every step, in order."""
     for step in steps:
         match step:
+            case Centre():
+                samples = centre(samples)
             case Trim():
                 samples = trim(samples, step)
             case Level():

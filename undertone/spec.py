@@ -20,6 +20,15 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Centre(_Frozen):
+    """Take an offset away: what a cheap sound input adds, and nobody hears.
+
+    Silence with an offset is loud to whatever trims or levels it afterwards.
+    """
+
+    kind: Literal["centre"] = "centre"
+
+
 class Trim(_Frozen):
     """Cut what is quieter than ``top_db`` below the loudest frame off both ends (`librosa.effects.trim`)."""
 
@@ -168,7 +177,7 @@ class Windows(_Frozen):
         return self
 
 
-Step = Annotated[Trim | Level | Limit | Denoise, Field(discriminator="kind")]
+Step = Annotated[Centre | Trim | Level | Limit | Denoise, Field(discriminator="kind")]
 Feature = Annotated[LogMel | Mfcc | Chroma | Rms | Zcr | Pitch, Field(discriminator="kind")]
 
 
@@ -177,7 +186,7 @@ class Spec(_Frozen):
 
     version: Literal[1] = SPEC_VERSION
     sr: PositiveInt = 16_000
-    preprocess: tuple[Step, ...] = (Trim(), Level())
+    preprocess: tuple[Step, ...] = (Centre(), Trim(), Level())
     duration_s: PositiveFloat = 3.0
     """What is left after ``preprocess`` is centred in this: cut or padded with zeros on both sides."""
     stft: Stft = Stft()

@@ -14,8 +14,10 @@ from service.app import create_app
 from service.settings import Settings
 from tests.support.servers import running
 from training import corpora, predictions
-from undertone import wav
+from undertone import audio, load, wav
 from undertone.bundle import find, open_bundle
+from undertone.features import extract_all
+from undertone.spec import Centre
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "models" / "undertone-ravdess-2"
@@ -54,6 +56,14 @@ def test_the_example_in_the_documentation_is_what_is_answered(service, hello):
     assert reply["sentiment"]["label"] == example["sentiment"]["label"]
     documented = {each["label"]: each["score"] for each in example["probabilities"]}
     assert furthest(documented, {e["label"]: e["score"] for e in reply["probabilities"]}) < 1e-3
+
+
+@pytest.mark.parametrize("offset", [-0.05, 0.1])
+def test_an_offset_of_the_microphone_changes_no_answer(service, hello, offset):
+    samples, sr = soundfile.read(hello, dtype="float32", always_2d=True)
+    quiet = samples / 4
+    expected = heard(service, wav.encode(quiet, sr))
+    assert furthest(heard(service, wav.encode(quiet + offset, sr)), expected) < 0.01
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +111,31 @@ def test_a_telephone_encoding_keeps_the_emotion(service, originals, encoding):
         again = heard(service, wav.encode(samples, sr, encoding))
         same += likeliest(heard(service, path.read_bytes())) == likeliest(again)
     assert same >= 18
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(
+    ("name", "corpus"),
+    [
+        ("undertone-ravdess", "ravdess"),
+        ("undertone-ravdess-2", "ravdess"),
+        ("undertone-tess", "tess"),
+    ],
+)
+def test_what_was_trained_before_offsets_were_taken_away_hears_no_difference(
+    recordings, name, corpus
+):
+    model = load(ROOT / "models" / name)
+    spec = model.spec
+    assert spec.preprocess[0] == Centre()
+    as_trained = spec.model_copy(update={"preprocess": spec.preprocess[1:]})
+    clips = corpora.read(corpus, recordings)[::8]
+    sounds = [audio.read(clip.path, spec.sr).samples for clip in clips]
+    found, expected = (
+        model.engine.infer(extract_all(sounds, heard_as)) for heard_as in (spec, as_trained)
+    )
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    assert np.median(abs(found - expected).max(axis=1)) < 1e-4
 
 
 @pytest.mark.recordings

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undertone import audio
-from undertone.preprocess import denoise, fit, level, preprocess, trim
+from undertone.preprocess import centre, denoise, fit, level, preprocess, trim
 from undertone.spec import Denoise, Level, Spec, Trim
 
 SR = 16_000
@@ -30,6 +30,18 @@ def test_trim_is_librosas(speech, top_db, frame_length, hop_length):
 def test_trim_leaves_silence_alone():
     silence = np.zeros(SR, np.float32)
     assert trim(silence, Trim()).size == SR
+
+
+@pytest.mark.parametrize("offset", [-0.4, 1e-4, 0.02])
+def test_an_offset_changes_nothing(speech, offset):
+    quiet = speech * np.float32(0.05)
+    expected = preprocess(quiet, Spec())
+    np.testing.assert_allclose(preprocess(quiet + np.float32(offset), Spec()), expected, atol=1e-4)
+
+
+def test_centre_takes_nothing_from_nothing():
+    assert centre(np.zeros(0, np.float32)).size == 0
+    assert abs(centre(np.full(SR, 0.5, np.float32))).max() == 0
 
 
 def test_denoise_leaves_silence_alone():
