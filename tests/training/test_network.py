@@ -19,6 +19,7 @@ SMALL = {
     "ravdess-conv-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "ravdess-wide-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "ravdess-known-2-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
+    "ravdess-known-3-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "ravdess-known-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
     "tess-conv-blstm": ["network.channels=[2, 4, 4]", "network.lstm=4"],
 }
