@@ -48,11 +48,12 @@ def spliced(
         part: of the batch, on average.
         generator: where chance comes from.
     """
-    n, frames = features.shape[:2]
+    n, frames = len(features), features.shape[1]
     cuts = generator.integers(1, frames, size=n)
     cuts[generator.random(n) >= part] = frames
-    begun = np.arange(frames) < cuts[:, None]
-    return np.where(begun[..., None], features, others)
+    begun = np.arange(frames)[None, :, None] < cuts[:, None, None]
+    whole: NDArray[np.float32] = np.where(begun, features, others)
+    return whole
 
 
 def _said(clip: Clip) -> tuple[str, str, str]:
