@@ -2,7 +2,8 @@
 
 UndertoneError
 └── ServiceError
-    ├── MalformedRequest      the body is not the form that it should be
+    ├── MalformedRequest      the body is not the form that it should be, or it is no HTTP at all
+    ├── HeaderTooLarge        address and header are larger than any that make sense
     ├── InvalidRequest        a parameter is out of range
     ├── UnsupportedMediaType  the Content-Type is neither a form nor audio
     ├── UploadStalled         the client stopped sending
@@ -33,9 +34,15 @@ class ServiceError(UndertoneError):
 
 
 class MalformedRequest(ServiceError):
-    """The body is not the form that it should be."""
+    """The body is not the form that it should be, or it is no HTTP at all."""
 
     code = "malformed_request"
+
+
+class HeaderTooLarge(ServiceError):
+    """Address and header are larger than any that make sense."""
+
+    code = "header_too_large"
 
 
 class InvalidRequest(ServiceError):

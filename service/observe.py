@@ -22,7 +22,7 @@ gives the connection up unless one of the two is."""
 _log = logging.getLogger("undertone.access")
 _OWN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-_HEADERS: Final = (
+SAFE_HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -46,7 +46,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         theirs = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = theirs if _OWN_ID.fullmatch(theirs) else _new_id()
+        request_id = theirs if _OWN_ID.fullmatch(theirs) else new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
@@ -64,7 +64,7 @@ class Observe:
                 given = {name for name, _ in headers}
                 message["headers"] = [
                     *headers,
-                    *(each for each in _HEADERS if each[0] not in given),
+                    *(each for each in SAFE_HEADERS if each[0] not in given),
                     (REQUEST_ID.encode(), request_id.encode()),
                 ]
             await send(message)
@@ -105,7 +105,7 @@ async def _fail_stream(request_id: str, send: Send, *, accepted: bool) -> None:
         await send({"type": "websocket.close", "code": 1011})
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """128 bits that nobody has to be unable to guess: asking the system for those takes 0.1 ms."""
     return f"{random.getrandbits(128):032x}"
 

@@ -107,6 +107,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Too often",
         "This key may be used 60 times a minute. Try again in 1 s.",
     ),
+    "header_too_large": Kind(
+        431,
+        "Too much before the body",
+        "The address and the header are larger than 65536 bytes. Send sound in the body.",
+    ),
     "client_gone": Kind(
         499, "The client did not wait", "The connection was closed before the answer was there."
     ),

@@ -1,10 +1,18 @@
 """The connection itself: one that does not say what it wants is closed, before there is a request."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service import unheard
+from service.errors import HeaderTooLarge, MalformedRequest
+from undertone.errors import UndertoneError
+
+HEADER_BYTES: Final = 64 * 1024
+"""How large address and header may be together, and whatever else is no body; h11 takes as much."""
 
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
@@ -26,9 +34,9 @@ REST_BYTES: Final = 256 * 1024 * 1024
 
 
 class PunctualProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which alone would wait for a header forever.
+    """uvicorn's own protocol, which alone would wait for a header forever, and take one of any size.
 
-    What comes after the header is timed by `service.limits`.
+    What comes after the header is timed and counted by `service.limits`.
 
     Most clients send all of a body before they look for an answer. Closed in their face, a connection
     is reset, and some of them lose the answer with it, or take the service for dead. So the rest of
@@ -36,6 +44,8 @@ class PunctualProtocol(HttpToolsProtocol):
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _unheard = 0  # bytes since a header, or a piece of a body, was last complete
+    _is_turned_away = False
     _rest = 0
     _rest_ends: float | None = None
 
@@ -47,18 +57,43 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Hear what came, or throw it away where all was said."""
-        if self._rest_ends is None:
-            super().data_received(data)
-        else:
+        if self._rest_ends is not None:
             self._throw_away(len(data))
+            return
+        self._unheard += len(data)
+        super().data_received(data)
+        if self._unheard > HEADER_BYTES and not self._is_turned_away:
+            self._turn_away(_too_large())
 
     def on_headers_complete(self) -> None:
-        """Wait no more."""
+        """Wait no more.
+
+        Raises:
+            HeaderTooLarge: it is; the parser ends with it.
+        """
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > HEADER_BYTES:
+            raise _too_large()
+        self._unheard = 0
         self._stop()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """Say why the parser ended."""
+        fault = sys.exception()
+        while fault and not isinstance(fault, HeaderTooLarge):
+            fault = fault.__context__
+        self._turn_away(
+            fault
+            or MalformedRequest(
+                "What came is no request in HTTP/1.1. Is the address one with https:// that should "
+                "have http://?"
+            )
+        )
+
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""
+        self._unheard = 0
         if not (self.cycle.body or self.cycle.response_complete):
             self.cycle.body = body  # type: ignore[assignment]  # it is handed on as bytes
             body = b""
@@ -111,16 +146,24 @@ class PunctualProtocol(HttpToolsProtocol):
     def _listens_on(self) -> bool:
         """Whether a connection that is to be closed is listened to first, for the rest of a body."""
         is_over = self._rest_ends is not None or self._sending.is_closing()
-        if (
-            is_over
-            or self.cycle is None
-            or not (self.cycle.response_complete and self.cycle.more_body)
-        ):
+        has_rest = self._is_turned_away or (
+            self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
+        )
+        if is_over or not has_rest:
             return False
         self._rest_ends, self._rest = self.loop.time() + REST_S, REST_BYTES
         self.flow.resume_reading()
         self._throw_away(0)
         return True
+
+    def _turn_away(self, error: UndertoneError) -> None:
+        """Answer what never became a request; whoever waits for another answer gets no other."""
+        self._is_turned_away = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(unheard.answer(error))
+            self.transport.close()
+        else:
+            self._sending.end()
 
     def _throw_away(self, n_bytes: int) -> None:
         assert self._rest_ends is not None
@@ -139,6 +182,13 @@ class PunctualProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _too_large() -> HeaderTooLarge:
+    return HeaderTooLarge(
+        f"The address and the header are larger than {HEADER_BYTES} bytes. Send sound in the body.",
+        allowed={"max_header_bytes": HEADER_BYTES},
+    )
 
 
 class _Sending:

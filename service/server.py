@@ -82,6 +82,7 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
         log_config=logs.configuration(settings.log_level),
         server_header=False,
         timeout_graceful_shutdown=CUT_OFF_S,
+        timeout_keep_alive=60,  # `service.protocol` waits for the next header, and less long
         workers=settings.workers,
         ws=FirmWebSocket,
         ws_max_size=MAX_FRAME,

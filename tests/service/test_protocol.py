@@ -294,3 +294,94 @@ def test_a_handshake_that_cannot_be_read_is_answered_and_over(url, request_, ans
             while more := connection.recv(65_536):
                 received += more
         assert received.startswith(answer)
+
+
+def answered(connection: socket.socket) -> tuple[bytes, dict[str, object]]:
+    """The only answer of a connection: its head, and the problem in it."""
+    answer = b""
+    while more := connection.recv(65_536):
+        answer += more
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+MUCH = 70_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HEADER + b"X: " + MUCH * b"y",
+        HEADER + b"X: " + MUCH * b"y" + b"\r\n\r\n",
+        HEADER + MUCH // 10 * b"X: yyyyy\r\n",
+        HEADER + MUCH // 10 * b"X: yyyyyyyyy\r\n" + b"\r\n",
+        b"GET /" + MUCH * b"y",
+        b"GET /" + MUCH * b"y" + b" HTTP/1.1\r\nHost: test\r\n\r\n",
+        b"GET /" + 30_000 * b"y" + b" HTTP/1.1\r\nX: " + 40_000 * b"y" + b"\r\n\r\n",
+    ],
+    ids=["line", "whole line", "lines", "whole lines", "address", "whole address", "both"],
+)
+def test_a_header_of_any_size_is_not_kept(url, said):
+    with connected(url, said=said) as (connection,):
+        head, problem = answered(connection)
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert b"content-type: application/problem+json" in head
+    assert f"x-request-id: {problem['request_id']}".encode() in head
+    assert problem["code"] == "header_too_large"
+    assert problem["allowed"] == {"max_header_bytes": 65_536}
+
+
+def test_who_goes_on_with_a_header_gets_the_answer_all_the_same(url):
+    with connected(url, said=HEADER) as (connection,):
+        for _ in range(200):
+            connection.sendall(10_000 * b"X: yyyyy\r\n")
+        head, problem = answered(connection)
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert problem["code"] == "header_too_large"
+
+
+def test_a_large_header_is_heard(url):
+    said = b"GET /healthz HTTP/1.1\r\nHost: test\r\nX: " + 65_000 * b"y" + b"\r\n\r\n"
+    with connected(url) as (connection,):
+        for _ in range(3):
+            connection.sendall(said)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("after", [b"5\r\nhello\r\n0\r\n", b"5;"], ids=["trailers", "a chunk"])
+def test_what_stands_beside_a_body_is_not_kept_either(url, after):
+    head = HEADER + b"Transfer-Encoding: chunked\r\n\r\n"
+    with connected(url, said=head + after) as (connection,):
+        connection.settimeout(0.02)
+        answer = b""
+        for _ in range(1_000):
+            try:
+                connection.sendall(2_000 * b"X: yyyyy\r\n" if after[-1:] == b"\n" else 20_000 * b"y")
+                if not (more := connection.recv(65_536)):
+                    break
+                answer += more
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("it listens still")
+
+
+@pytest.mark.parametrize(
+    "said", [b"FOO /models HTTP/1.1\r\n\r\n", HEADER + b"Content-Length: abc\r\n\r\n", b"\x16\x03\x01"]
+)
+def test_what_is_no_http_is_a_problem_like_any_other(url, said, caplog):
+    with connected(url, said=said + bytes(100)) as (connection,):
+        head, problem = answered(connection)
+    assert head.startswith(b"HTTP/1.1 400 Bad Request")
+    assert b"x-content-type-options: nosniff" in head
+    assert problem["code"] == "malformed_request"
+    assert "HTTP/1.1" in problem["detail"]
+
+
+def test_what_is_no_http_after_a_request_that_is_not_answered_yet_is_no_second_answer(url):
+    said = HEADER + b"Content-Length: 10\r\n\r\n" + 10 * b"x" + b"FOO / HTTP/1.1\r\n\r\n"
+    with connected(url, said=said) as (connection,):
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(65_536).count(b"HTTP/1.1 ") < 2
