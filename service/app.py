@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 import undertone
 from service import batch, docs, info, page, predict, problems, stream
 from service.drain import Drain, draining_on_sigterm
+from service.head import HeadAsGet
 from service.keys import KeyInDocuments, Keys
 from service.limits import Gate
 from service.metrics import Metrics
@@ -135,4 +136,5 @@ def _layers(settings: Settings, metrics: Metrics, drain: Drain) -> list[Middlewa
     if settings.keys:
         rates = Rates(settings.rate_per_minute) if settings.rate_per_minute else None
         layers.append(Middleware(Keys, keys=settings.keys, rates=rates))
-    return [*layers, Middleware(Gate, settings=settings, drain=drain), Middleware(Shortcut)]
+    layers.append(Middleware(Gate, settings=settings, drain=drain))
+    return [*layers, Middleware(HeadAsGet), Middleware(Shortcut)]
