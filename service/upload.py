@@ -22,6 +22,9 @@ MAX_FIELDS: Final = 8
 MAX_FILES: Final = 32
 """Files in a request for several; together they are no larger than one alone may be."""
 
+PARAMETERS: Final = frozenset({"model", "top_k", "segments", "channels"})
+"""Fields that are no part of a form: passed over, they would be missed."""
+
 _CHUNK: Final = 1024 * 1024
 
 _LONGEST_HEAD: Final = 1024
@@ -130,8 +133,8 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
         max_files: how many files it may have.
 
     Raises:
-        MalformedRequest: the form cannot be read, has no file, too many, or one that is not in a
-            field ``file``.
+        MalformedRequest: the form cannot be read, has no file, too many, one that is not in a field
+            ``file``, or a field that is a parameter of the address.
     """
     files: list[File] = []
     fields: list[Field] = []
@@ -145,7 +148,7 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
     def on_file(file: File) -> None:
         files.append(file)
         if len(files) > max_files:
-            advice = "send them one by one" if max_files == 1 else "send them in parts"
+            advice = "POST /predict/batch takes several" if max_files == 1 else "send them in parts"
             count = "one file" if max_files == 1 else f"{max_files} files"
             raise FormParserError(f"it has more than {count}; {advice}")
 
@@ -168,6 +171,14 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
         parser.close()
     if not ended:
         raise MalformedRequest("The form is cut off: its closing boundary is missing.")
+    named = {(field.field_name or b"").decode("latin-1") for field in fields}
+    if misplaced := sorted(named & PARAMETERS):
+        raise MalformedRequest(
+            f"The form has the field {misplaced[0]!r}, which belongs into the address: "
+            f"?{misplaced[0]}=…",
+            received={"fields": misplaced},
+            allowed={"fields": [FIELD]},
+        )
     if not files or any(file.field_name != FIELD.encode() for file in files):
         names = [file.field_name for file in files] + [field.field_name for field in fields]
         raise MalformedRequest(
@@ -214,7 +225,15 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
 
     Raises:
         MalformedRequest: it is a form without a boundary, or with one that is too long.
+        UnsupportedMediaType: the body is compressed.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(
+            f"A body in the Content-Encoding {encoding} is not taken. Send it as it is.",
+            received={"content_encoding": encoding[:64]},
+            allowed={"content_encoding": ["identity"]},
+        )
     raw_type, options = parse_options_header(request.headers.get("content-type"))
     media_type = raw_type.decode("latin-1")
     if media_type != "multipart/form-data":

@@ -162,7 +162,7 @@ _TYPES: dict[str, Upload] = {
     "a packed body": Upload(
         gzip.compress(PLAIN),
         415,
-        "unsupported_audio",
+        "unsupported_media_type",
         headers={"Content-Type": "audio/wav", "Content-Encoding": "gzip"},
     ),
     "a form as audio": Upload(part(FILE) + END, 415, "unsupported_audio"),

@@ -85,6 +85,7 @@ def test_together_they_are_as_large_as_one_may_be(models):
             400,
             "malformed_request",
         ),
+        ({"files": {"file": hum_wav()}, "data": {"top_k": "1"}}, 400, "malformed_request"),
         ({"files": {"file": hum_wav()}, "params": {"model": "x"}}, 404, "model_not_found"),
         ({"files": {"file": hum_wav()}, "params": {"top_k": 99}}, 422, "invalid_request"),
     ],

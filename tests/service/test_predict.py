@@ -1,3 +1,4 @@
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import undertone
 from service.app import create_app
 from service.models import Models
 from service.settings import Settings
+from service.upload import PARAMETERS
 from tests.support.servers import running
 from tests.support.sounds import hum, hum_wav
 from undertone import wav
@@ -228,3 +230,32 @@ def test_nothing_of_a_request_is_written_to_disk(models: Models, tmp_path, monke
     with running(create_app(Settings(), models)) as url:
         files = {"file": ("clip.wav", hum_wav(seconds=120))}
         assert httpx.post(f"{url}/predict", files=files, timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["model", "top_k", "segments", "channels"])
+def test_a_parameter_in_the_form_is_not_passed_over(client, name):
+    response = client.post("/predict", files={"file": hum_wav()}, data={name: "1"})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (400, "malformed_request")
+    assert f"?{name}=" in problem["detail"]
+    assert problem["received"] == {"fields": [name]}
+
+
+def test_every_parameter_would_be_missed_in_a_form(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/predict", "/predict/batch"):
+        assert {each["name"] for each in paths[path]["post"]["parameters"]} == PARAMETERS
+
+
+def test_several_files_are_told_where_they_are_taken(client):
+    two = [("file", hum_wav()), ("file", hum_wav())]
+    assert "/predict/batch" in client.post("/predict", files=two).json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_a_body_that_is_compressed_is_refused_by_its_name(client, path):
+    request = client.build_request("POST", path, files={"file": gzip.compress(hum_wav())})
+    request.headers["Content-Encoding"] = "gzip"
+    response = client.send(request)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert response.json()["received"] == {"content_encoding": "gzip"}
