@@ -11,7 +11,7 @@ def parse_keys(text: str) -> dict[str, str]:
     What stands behind a # up to the end of its line is left out.
 
     Raises:
-        ValueError: an entry is none, or a name comes twice; the message repeats no key.
+        ValueError: an entry is none, or a name or a key comes twice; the message repeats no key.
     """
     keys: dict[str, str] = {}
     entries = re.split(r"[,\s]+", re.sub(r"#.*", "", text))
@@ -23,6 +23,11 @@ def parse_keys(text: str) -> dict[str, str]:
             )
         if match[1] in keys:
             raise ValueError(f"there are two keys named {match[1]}")
+        for name, key in keys.items():
+            if key == match[2]:
+                raise ValueError(
+                    f"{name} and {match[1]} have the same key: nobody could tell them apart"
+                )
         keys[match[1]] = match[2]
     if not keys:
         raise ValueError("there is no key")

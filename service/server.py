@@ -1,6 +1,7 @@
 """The process behind `undertone serve`: models first, then the port is opened."""
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -16,9 +17,9 @@ from fastapi import FastAPI
 from service import logs
 from service.app import create_app
 from service.memory import give_back_early
-from service.models import Models, load_models, verify_default
+from service.models import Models, find_models, load_models, verify_default
 from service.protocol import PunctualProtocol
-from service.settings import Settings
+from service.settings import Settings, misspelt
 from service.supervisor import Supervisor, end_with_supervisor
 from service.wire import MAX_FRAME, FirmWebSocket
 from undertone.errors import UndertoneError
@@ -64,9 +65,10 @@ def _serve(settings: Settings, bound: socket.socket) -> None:
 
 def _supervise(settings: Settings, bound: socket.socket) -> None:
     """Serve from several processes."""
-    name = verify_default(settings).manifest.name
+    verify_default(settings)
+    names = sorted(find_models(settings))
     supervisor = Supervisor(_config(settings, partial(_app, settings)), sockets=[bound])
-    _announce(settings, bound, [name])
+    _announce(settings, bound, names)
     supervisor.run()
     if supervisor.failed:
         sys.exit(1)
@@ -104,6 +106,10 @@ def _announce(settings: Settings, bound: socket.socket, models: list[str]) -> No
     if settings.docs:
         fields["page"] = _page(host, port)
     _log.info("starting", extra={"fields": fields})
+    for name, meant in misspelt(os.environ).items():
+        _log.warning(
+            "there is no such setting", extra={"fields": {"setting": name, "meant": meant}}
+        )
 
 
 def _page(host: str, port: int) -> str:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     Field,
@@ -31,6 +32,9 @@ def _models_folder() -> Path:
 
 
 _DEFAULTS = Limits()
+
+_OF_OTHERS: Final = {"UNDERTONE_DATA", "UNDERTONE_KEY"}
+"""Variables that `undertone-train`, and whoever asks a service, read."""
 
 
 class Settings(BaseSettings):
@@ -147,7 +151,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_are_enough(self) -> Self:
-        if self.rate_per_minute and not self.keys:
+        if not self.keys and self.rate_per_minute:
             raise ValueError("UNDERTONE_RATE_PER_MINUTE is for each key, and there is no key")
         return self
 
@@ -168,6 +172,16 @@ class Settings(BaseSettings):
     def crew(self) -> int:
         """How many processors this process may fill."""
         return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+
+
+def misspelt(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables that look like settings and are none, each with the setting that may be meant."""
+    known = {f"UNDERTONE_{name.upper()}" for name in Settings.model_fields}
+    return {
+        name: next(iter(get_close_matches(name, known, 1, 0.85)), None)
+        for name in sorted(environment)
+        if name.startswith("UNDERTONE_") and name not in known | _OF_OTHERS
+    }
 
 
 def explain(error: ValidationError) -> str:

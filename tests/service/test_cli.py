@@ -11,7 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.support.bundles import build_bundle
 from tests.support.rights import shut
+from undertone import __version__ as version
 from undertone.bundle import (
     MANIFEST,
     Bundle,
@@ -66,6 +68,28 @@ def test_a_model_that_is_broken_hides_no_other(undertone, bundle, tmp_path):
     result = undertone("models", "--models", tmp_path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "broken is unavailable" in result.stderr
+
+
+def test_the_version_is_told(undertone):
+    assert undertone("--version").stdout == f"undertone {version}\n"
+
+
+@pytest.mark.slow
+def test_what_is_served_by_several_and_what_is_set_in_vain_is_said_at_the_start(bundle, tmp_path):
+    for name in ("one", "two"):
+        build_bundle(tmp_path / name, name)
+    with subprocess.Popen(
+        [*UNDERTONE, "serve", "--port", "0", "--models", tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "UNDERTONE_WORKERS": "2", "UNDERTONE_MAX_REQUEST": "1"},
+    ) as process:
+        started, warned = (json.loads(next(process.stdout)) for _ in range(2))
+        process.terminate()
+        process.communicate(timeout=60)
+    assert started["models"] == ["one", "two"]
+    assert (warned["level"], warned["setting"]) == ("warning", "UNDERTONE_MAX_REQUEST")
+    assert warned["meant"] == "UNDERTONE_MAX_REQUESTS"
 
 
 @pytest.mark.parametrize("command", [(), ("serve",), ("predict",), ("models",), ("verify",)])

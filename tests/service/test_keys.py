@@ -248,6 +248,7 @@ def test_keys_can_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (f"alice:{ALICE} bob:hunter2", "entry 2 is not name:key"),
         ("alice:hunter2hunter2/hunter2", "entry 1 is not name:key"),
         (f"alice:{ALICE},alice:{BOB}", "two keys named alice"),
+        (f"alice:{ALICE},bob:{BOB},carol:{ALICE}", "alice and carol have the same key"),
         (" # nothing but a remark", "there is no key"),
     ],
 )

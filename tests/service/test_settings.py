@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, explain
+from service.settings import Settings, explain, misspelt
 
 
 def test_the_environment_is_read(monkeypatch, tmp_path):
@@ -75,6 +75,20 @@ def test_what_is_wrong_is_said_with_its_variable_and_value(monkeypatch, name, va
 def test_origins_that_browsers_send_are_taken(monkeypatch, origin):
     monkeypatch.setenv("UNDERTONE_CORS_ORIGINS", f"https://one.example, {origin},")
     assert Settings().cors_origins == ("https://one.example", origin)
+
+
+def test_a_setting_that_is_none_is_told_with_the_one_that_may_be_meant():
+    environment = {
+        "PATH": "/bin",
+        "UNDERTONE_DATA": "/data",
+        "UNDERTONE_MAX_REQUEST": "1",
+        "UNDERTONE_PORT": "8000",
+        "UNDERTONE_QUX": "1",
+    }
+    assert misspelt(environment) == {
+        "UNDERTONE_MAX_REQUEST": "UNDERTONE_MAX_REQUESTS",
+        "UNDERTONE_QUX": None,
+    }
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
