@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from undertone import foreign, pcm, wav
 from undertone.errors import AudioTooShort, NoSpeech, UnusableAudio
-from undertone.limits import Limits, check_duration, check_format, check_size
+from undertone.limits import Limits, check_duration, check_format, check_size, told
 from undertone.pcm import Encoding
 from undertone.resample import Resampler, resample
 from undertone.survey import Survey
@@ -181,9 +181,9 @@ def require_sound(duration_s: float, amplitude: float, limits: Limits) -> None:
     """
     if not duration_s or duration_s < limits.min_duration_s:
         raise AudioTooShort(
-            f"The recording lasts {duration_s * 1000:.0f} ms; "
-            f"at least {limits.min_duration_s * 1000:.0f} ms are needed.",
-            received={"duration_s": round(duration_s, 4)},
+            f"The recording lasts {told(duration_s * 1000, limits.min_duration_s * 1000, 0)} ms; "
+            f"at least {limits.min_duration_s * 1000:g} ms are needed.",
+            received={"duration_s": float(told(duration_s, limits.min_duration_s, 4))},
             allowed={"min_duration_s": limits.min_duration_s},
         )
     if amplitude < SILENCE:

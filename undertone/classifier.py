@@ -145,6 +145,8 @@ def open_audio(
         AudioError: as `undertone.audio` says.
         TypeError: samples without their rate, or a rate for something that states its own.
     """
+    if isinstance(source, list | tuple):
+        raise TypeError("samples come as an array: predict(numpy.array(samples), sr=16000)")
     if isinstance(source, np.ndarray):
         if source_sr is None:
             raise TypeError("samples need their rate: predict(samples, sr=16000)")

@@ -1,8 +1,12 @@
 """How much sound is taken, checked on what a header says before memory is spent on samples."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from undertone.errors import AudioTooLarge, AudioTooLong, UnsupportedAudio
+
+_DIGITS: Final = 15
+"""Behind the point, beyond which floats have no more to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,13 @@ class Limits:
     min_sr: int = 4_000
     max_sr: int = 192_000
     max_channels: int = 8
+
+
+def told(value: float, limit: float, digits: int = 1) -> str:
+    """``value`` with ``digits`` behind the point, or as many more as it takes to tell it from ``limit``."""
+    while digits < _DIGITS and float(f"{value:.{digits}f}") == limit != value:
+        digits += 1
+    return f"{value:.{digits}f}"
 
 
 def check_size(n_bytes: int, limits: Limits) -> None:
@@ -70,8 +81,8 @@ def check_duration(duration_s: float, limits: Limits) -> None:
     """
     if duration_s > limits.max_duration_s:
         raise AudioTooLong(
-            f"The recording lasts {duration_s:.1f} s; "
+            f"The recording lasts {told(duration_s, limits.max_duration_s)} s; "
             f"at most {limits.max_duration_s:g} s are taken. Send it in parts.",
-            received={"duration_s": round(duration_s, 3)},
+            received={"duration_s": float(told(duration_s, limits.max_duration_s, 3))},
             allowed={"max_duration_s": limits.max_duration_s},
         )

@@ -125,8 +125,13 @@ def parse(data: bytes | bytearray | memoryview, limits: Limits | None = None) ->
         position += length + length % 2  # chunks begin at even offsets
     if fmt is None or payload is None:
         missing = "fmt" if fmt is None else "data"
+        reason = (
+            "it was cut off, or its chunk lengths are wrong"
+            if position + 8 > len(view)
+            else f"only so many of its chunks are looked at ({MAX_CHUNKS})"
+        )
         raise MalformedAudio(
-            f"The WAV file has no {missing} chunk: it was cut off, or its chunk lengths are wrong.",
+            f"The WAV file has no {missing} chunk: {reason}.",
             received={"bytes": len(view), "missing_chunk": missing},
         )
 

@@ -225,6 +225,7 @@ def test_what_is_no_wav_is_refused_by_name(data, name):
         (b"R", "cut off"),
         (b"RIFF\x00\x00\x00\x00WAV", "cut off"),
         (riff(), "no fmt chunk"),
+        (riff(*[chunk(b"junk", b"")] * 1_100, fmt(), DATA), "only so many of its chunks"),
         (riff(fmt())[:-5], "fmt chunk of the WAV file has|no data chunk"),
         (riff(fmt()), "no data chunk"),
         (riff(DATA), "no fmt chunk"),
