@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.cli import sound
+from service.metrics import Metrics
 from service.problems import KINDS
 from service.settings import Settings
 from undertone import client, errors
@@ -28,6 +29,13 @@ def test_no_document_names_a_setting_that_does_not_exist():
     }
     for document in DOCUMENTS:
         assert set(re.findall(r"UNDERTONE_[A-Z_]*[A-Z]", document.read_text())) <= known, document
+
+
+def test_every_metric_is_documented():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"^\| `(undertone_\w+)`", text, re.MULTILINE))
+    told = re.findall(r"^# HELP (undertone_\w+)", Metrics().exposition().decode(), re.MULTILINE)
+    assert named == {name for name in told if not name.endswith("_created")}
 
 
 def test_every_code_of_an_error_is_documented_under_its_status():
