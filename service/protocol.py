@@ -78,18 +78,15 @@ class PunctualProtocol(HttpToolsProtocol):
         self._stop()
         super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # it never says why
         """Say why the parser ended."""
         fault = sys.exception()
-        while fault and not isinstance(fault, HeaderTooLarge):
-            fault = fault.__context__
-        self._turn_away(
-            fault
-            or MalformedRequest(
-                "What came is no request in HTTP/1.1. Is the address one with https:// that should "
-                "have http://?"
-            )
+        reason = fault.__context__ if fault else None
+        no_http = MalformedRequest(
+            "What came is no request in HTTP/1.1. Is the address one with https:// that should have "
+            "http://?"
         )
+        self._turn_away(reason if isinstance(reason, HeaderTooLarge) else no_http)
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""

@@ -45,7 +45,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # or a type checker would take every name for one of them
 
     def __getattr__(name: str) -> Any:
-        """Load the public names when they are asked for: librosa alone takes a second to import."""
+        """Load the public names when they are asked for: who asks a service needs no ONNX Runtime."""
         from importlib import import_module
 
         if name in _HOMES:

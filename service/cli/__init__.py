@@ -4,6 +4,7 @@ TensorFlow, librosa and FastAPI are imported by the commands that need them: `--
 """
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ import typer
 # cores are busy with other clips. NumPy reads this once, when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import undertone
 from service.cli import listen, models, predict, serve, show, verify
 
 app = typer.Typer(
@@ -19,6 +21,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"undertone {undertone.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # its callback is all of it
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which this is."),
+    ] = False,
+) -> None:
+    """Undertone hears how something is said."""
+
+
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("listen")(listen.listen)

@@ -22,7 +22,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="RECORDINGS...",
-            help="WAV, FLAC, Ogg, MP3 or AIFF files, and folders, with all that are in them.",
+            help="WAV, FLAC, Ogg, MP3 or AIFF files, and folders, with all that are in them; - is a pipe.",
         ),
     ],
     model: ModelOption = None,

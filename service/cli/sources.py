@@ -11,6 +11,9 @@ SUFFIXES: Final = frozenset(
 )
 """What a recording in a folder is known by. A file that is named is taken whatever its name is."""
 
+STDIN: Final = Path("/dev/stdin")
+"""What ``-`` stands for; a file of that name is ``./-``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -31,7 +34,7 @@ def recordings(paths: Iterable[Path]) -> list[Source]:
     Hidden files and folders are passed over, such as the ``._clip.wav`` that macOS leaves behind, and
     in folders whatever is no file, such as a pipe, which nobody may ever write into.
     """
-    return [source for path in paths for source in _of(path)]
+    return [source for path in paths for source in _of(STDIN if path == Path("-") else path)]
 
 
 def _of(path: Path) -> Iterator[Source]:

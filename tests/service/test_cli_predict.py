@@ -324,3 +324,11 @@ def test_a_service_that_is_not_there_is_said_in_one_line(undertone, clips, url, 
     assert result.stderr.startswith("undertone: ")
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_what_comes_by_a_pipe_is_heard(clips):
+    command = [sys.executable, "-c", "from service.cli import app; app()", "predict", "-"]
+    done = subprocess.run(command, input=clips[0].read_bytes(), capture_output=True, check=True)
+    (row,) = rows(done.stdout.decode())
+    assert (row["file"], row["problem"]) == ("/dev/stdin", "")
+    assert row["label"] in RAVDESS

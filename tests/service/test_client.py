@@ -486,6 +486,14 @@ def test_a_batch_keeps_its_order_and_its_problems(url, hello: Path):
         assert client.batch([hum(), hum()], sr=16_000)[1].label == last.label
 
 
+def test_a_batch_is_asked_what_one_recording_is_asked(url):
+    with Client(url) as client:
+        (heard,) = client.batch([hum_wav()], top_k=2, segments=True, split_channels=True)
+    assert len(heard.probabilities) == 2
+    assert heard.segments
+    assert len(heard.channels) == 1
+
+
 @pytest.mark.parametrize(
     ("samples", "sr", "said"),
     [

@@ -356,7 +356,9 @@ def test_what_stands_beside_a_body_is_not_kept_either(url, after):
         answer = b""
         for _ in range(1_000):
             try:
-                connection.sendall(2_000 * b"X: yyyyy\r\n" if after[-1:] == b"\n" else 20_000 * b"y")
+                connection.sendall(
+                    2_000 * b"X: yyyyy\r\n" if after[-1:] == b"\n" else 20_000 * b"y"
+                )
                 if not (more := connection.recv(65_536)):
                     break
                 answer += more
@@ -369,7 +371,8 @@ def test_what_stands_beside_a_body_is_not_kept_either(url, after):
 
 
 @pytest.mark.parametrize(
-    "said", [b"FOO /models HTTP/1.1\r\n\r\n", HEADER + b"Content-Length: abc\r\n\r\n", b"\x16\x03\x01"]
+    "said",
+    [b"FOO /models HTTP/1.1\r\n\r\n", HEADER + b"Content-Length: abc\r\n\r\n", b"\x16\x03\x01"],
 )
 def test_what_is_no_http_is_a_problem_like_any_other(url, said, caplog):
     with connected(url, said=said + bytes(100)) as (connection,):
@@ -382,6 +385,5 @@ def test_what_is_no_http_is_a_problem_like_any_other(url, said, caplog):
 
 def test_what_is_no_http_after_a_request_that_is_not_answered_yet_is_no_second_answer(url):
     said = HEADER + b"Content-Length: 10\r\n\r\n" + 10 * b"x" + b"FOO / HTTP/1.1\r\n\r\n"
-    with connected(url, said=said) as (connection,):
-        with contextlib.suppress(ConnectionError):
-            assert connection.recv(65_536).count(b"HTTP/1.1 ") < 2
+    with connected(url, said=said) as (connection,), contextlib.suppress(ConnectionError):
+        assert connection.recv(65_536).count(b"HTTP/1.1 ") < 2

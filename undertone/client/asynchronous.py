@@ -72,12 +72,19 @@ class AsyncClient:
         sr: int | None = None,
         *,
         model: str | None = None,
+        top_k: int | None = None,
         segments: bool = False,
+        split_channels: bool = False,
     ) -> list[Prediction | UndertoneError]:
         """Hear several recordings in one request: as `Client.batch`."""
         recordings = [await to_thread.run_sync(calls.sent, source, sr) for source in sources]
-        data = [recording.data for recording in recordings]
-        call = calls.predicting_batch(data, model=model, segments=segments)
+        call = calls.predicting_batch(
+            [recording.data for recording in recordings],
+            model=model,
+            top_k=top_k,
+            segments=segments,
+            channels="split" if split_channels else None,
+        )
         return await self._ask(call, partial(calls.results_of, recordings))
 
     async def models(self) -> Models:

@@ -100,7 +100,9 @@ class Client:
         sr: int | None = None,
         *,
         model: str | None = None,
+        top_k: int | None = None,
         segments: bool = False,
+        split_channels: bool = False,
     ) -> list[Prediction | UndertoneError]:
         """Hear several recordings in one request; what is wrong with one keeps no other from it.
 
@@ -108,7 +110,9 @@ class Client:
             sources: as for `predict`.
             sr: the rate of all of them in Hz, for samples only.
             model: a name from `models`.
+            top_k: how many emotions to list for each; all where left out.
             segments: whether to answer with timelines, too.
+            split_channels: whether to answer for each channel, too.
 
         Returns:
             For each source, in their order, a prediction or the error that `predict` would raise.
@@ -119,8 +123,13 @@ class Client:
             ValueError: there are no sources.
         """
         recordings = [calls.sent(source, sr) for source in sources]
-        data = [recording.data for recording in recordings]
-        call = calls.predicting_batch(data, model=model, segments=segments)
+        call = calls.predicting_batch(
+            [recording.data for recording in recordings],
+            model=model,
+            top_k=top_k,
+            segments=segments,
+            channels="split" if split_channels else None,
+        )
         return self._ask(call, partial(calls.results_of, recordings))
 
     def models(self) -> Models:
