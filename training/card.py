@@ -178,7 +178,7 @@ def write_card(
         ),
         licences=_NON_COMMERCIAL if published else "licences.",
         revisions=passages.revisions(evidence),
-        levelled=_levelled(recipe),
+        levelled=_levelled(recipe) + passages.centred(bundle),
         chosen=_chosen(recipe),
         schedule=(
             "as in cross-validation"

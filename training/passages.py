@@ -12,7 +12,7 @@ import numpy as np
 from training import predictions
 from training.abstain import COVERAGE, risk_coverage
 from training.corpora import sex
-from training.crossval import Crossval
+from training.crossval import EVIDENCE, RECIPE, Crossval
 from training.evaluate import uar_of
 from training.figures import coverage_figure
 from training.metrics import ece
@@ -21,6 +21,7 @@ from training.robustness import FOLDER, REPORT
 from training.tables import interval, mean_and_sd
 from training.trial import ALL
 from undertone.bundle import Bundle, Metrics
+from undertone.spec import Centre
 
 _UNSOUND: Final = 0.05
 """How far the mean probability may stand from accuracy before a card warns of it."""
@@ -284,6 +285,21 @@ def conditions(recipe: Recipe, folder: Path) -> str:
             + f" | {loss['refused']:.1%} |"
             for loss in found["losses"]
         ),
+    )
+
+
+def centred(bundle: Bundle) -> str:
+    """That the model takes an offset away, where its networks learnt without."""
+    steps = bundle.manifest.spec.preprocess
+    learnt = json.loads((bundle.path / EVIDENCE["unseen"] / RECIPE).read_text())["spec"][
+        "preprocess"
+    ]
+    if Centre() not in steps or {"kind": "centre"} in learnt:
+        return ""
+    return (
+        "\nBefore that, an offset of the sound is taken away. Its networks were trained and measured "
+        "without that step:\nof one recording in eight, none has another label for it "
+        "(`tests/models/test_answers.py`)."
     )
 
 

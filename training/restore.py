@@ -11,6 +11,7 @@ from training.evidence import RUNS
 from training.recipe import Recipe
 from training.task import is_recipe, mark_finished
 from undertone.bundle import Bundle, open_bundle
+from undertone.spec import Centre
 
 
 def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
@@ -59,12 +60,22 @@ def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
 def require_same_recipe(bundle: Bundle, recipe: Recipe) -> None:
     """Refuse what is not the recipe of a model; one of before a setting existed has its default.
 
+    That a recipe takes an offset away by now makes it no other one: the recordings of its corpora have none
+    to speak of (a test holds it).
+
     Raises:
         RunError: the model was made by another.
     """
-    kept = bundle.path / EVIDENCE["unseen"] / crossval.RECIPE
-    if not is_recipe(json.loads(kept.read_text()), recipe):
+    kept = json.loads((bundle.path / EVIDENCE["unseen"] / crossval.RECIPE).read_text())
+    if not (is_recipe(kept, recipe) or is_recipe(kept, _before_offsets(recipe))):
         raise RunError(
             f"{bundle.path} was made by another recipe than {recipe.name} is now; "
             "`undertone-train fit` makes it anew"
         )
+
+
+def _before_offsets(recipe: Recipe) -> Recipe:
+    """The recipe as it was before it took an offset away."""
+    steps = tuple(step for step in recipe.spec.preprocess if step != Centre())
+    spec = recipe.spec.model_copy(update={"preprocess": steps})
+    return recipe.model_copy(update={"spec": spec})
