@@ -8,10 +8,9 @@ from training import crossval, predictions, robustness
 from training.crossval import BUNDLE, EVIDENCE, TEST, VALIDATION, run_folder
 from training.errors import RunError
 from training.evidence import RUNS
-from training.recipe import Recipe
+from training.recipe import Recipe, before_offsets
 from training.task import is_recipe, mark_finished
 from undertone.bundle import Bundle, open_bundle
-from undertone.spec import Centre
 
 
 def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
@@ -67,15 +66,8 @@ def require_same_recipe(bundle: Bundle, recipe: Recipe) -> None:
         RunError: the model was made by another.
     """
     kept = json.loads((bundle.path / EVIDENCE["unseen"] / crossval.RECIPE).read_text())
-    if not (is_recipe(kept, recipe) or is_recipe(kept, _before_offsets(recipe))):
+    if not (is_recipe(kept, recipe) or is_recipe(kept, before_offsets(recipe))):
         raise RunError(
             f"{bundle.path} was made by another recipe than {recipe.name} is now; "
             "`undertone-train fit` makes it anew"
         )
-
-
-def _before_offsets(recipe: Recipe) -> Recipe:
-    """The recipe as it was before it took an offset away."""
-    steps = tuple(step for step in recipe.spec.preprocess if step != Centre())
-    spec = recipe.spec.model_copy(update={"preprocess": steps})
-    return recipe.model_copy(update={"spec": spec})
