@@ -4,9 +4,9 @@ import asyncio
 from functools import partial
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from service.dependencies import ModelName, ServingNow
+from service.dependencies import ModelName, ServingNow, only_known_parameters
 from service.disconnect import unless_gone
 from service.predict import UPLOAD_PROBLEMS, Channels, Segments, TopK, check_top_k, rendered
 from service.problems import problem_details, responses
@@ -63,6 +63,7 @@ EXAMPLE: Final = {
     "/predict/batch",
     summary="Hear the emotion in several recordings",
     openapi_extra=_BODY,
+    dependencies=[Depends(only_known_parameters)],
     response_model=BatchReply,
     responses={
         200: {"content": {"application/json": {"example": EXAMPLE}}},

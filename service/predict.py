@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from service.dependencies import ModelName, ServingNow
+from service.dependencies import ModelName, ServingNow, only_known_parameters
 from service.disconnect import unless_gone
 from service.errors import InvalidRequest
 from service.problems import responses
@@ -72,6 +72,7 @@ _BODY: Final[dict[str, Any]] = {
     "/predict",
     summary="Hear the emotion in a recording",
     openapi_extra=_BODY,
+    dependencies=[Depends(only_known_parameters)],
     response_model=PredictionReply,
     responses={
         200: {"content": {"application/json": {"examples": EXAMPLES}}},

@@ -23,7 +23,8 @@ MAX_FILES: Final = 32
 """Files in a request for several; together they are no larger than one alone may be."""
 
 PARAMETERS: Final = frozenset({"model", "top_k", "segments", "channels"})
-"""Fields that are no part of a form: passed over, they would be missed."""
+"""What may be asked of an upload, in its address. Elsewhere, or spelt otherwise, it would be missed without
+a word."""
 
 _CHUNK: Final = 1024 * 1024
 

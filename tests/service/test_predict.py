@@ -241,6 +241,16 @@ def test_a_parameter_in_the_form_is_not_passed_over(client, name):
     assert problem["received"] == {"fields": [name]}
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_a_parameter_that_is_none_is_refused_with_those_there_are(client, path):
+    response = client.post(path, files={"file": hum_wav()}, params={"topk": 2, "model": "x"})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request")
+    assert "no parameter 'topk'" in problem["detail"]
+    assert problem["received"] == {"parameters": ["topk"]}
+    assert problem["allowed"] == {"parameters": sorted(PARAMETERS)}
+
+
 def test_every_parameter_would_be_missed_in_a_form(client):
     paths = client.get("/openapi.json").json()["paths"]
     for path in ("/predict", "/predict/batch"):
