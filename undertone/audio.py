@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,13 @@ __all__ = [
     "decode",
     "decode_channels",
     "from_array",
+    "open_audio",
+    "open_channels",
     "read",
 ]
+
+Sound: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
+"""A path, the bytes of a WAV file, or samples ``[n]`` or ``[n, channels]``."""
 
 SILENCE: Final = 1e-4
 """Half the distance from trough to peak, of full scale: -80 dB. An offset (A-law's silence is one)
@@ -103,8 +108,7 @@ def decode_channels(
         NotFinite: it holds samples that are no numbers.
     """
     limits = limits or Limits()
-    source = _wav_source(data, limits)
-    return tuple(_channel(source, channel, sr, limits) for channel in range(source.channels))
+    return _channels(_wav_source(data, limits), sr, limits)
 
 
 def read(path: str | os.PathLike[str], sr: int | None, limits: Limits | None = None) -> Audio:
@@ -122,17 +126,7 @@ def read(path: str | os.PathLike[str], sr: int | None, limits: Limits | None = N
         AudioError: as for `decode`.
     """
     limits = limits or Limits()
-    # Opened once: of a pipe, nothing that was read comes again.
-    with Path(path).open("rb") as file:
-        data = file.read(limits.max_bytes + 1)
-        check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
-    if not foreign.recognises(data[:16]):
-        source = _wav_source(data, limits)
-    else:
-        found = foreign.decode(data, limits=limits)
-        source = _array_source(
-            found.samples, "float32", found.sample_rate, found.encoding, found.warnings
-        )
+    source = _file_source(path, limits)
     return _conform(source, sr or source.sample_rate, limits)
 
 
@@ -153,11 +147,39 @@ def from_array(
         AudioTooLong, AudioTooShort, NoSpeech, NotFinite: as for `decode`.
     """
     limits = limits or Limits()
-    encoding = pcm.array_encoding(samples)
-    frames = samples[:, np.newaxis] if samples.ndim == 1 else samples
-    check_format(sample_rate, frames.shape[1], limits)
-    check_duration(len(frames) / sample_rate, limits)
-    return _conform(_array_source(frames, encoding, sample_rate, encoding), sr, limits)
+    return _conform(_samples_source(samples, sample_rate, limits), sr, limits)
+
+
+def open_audio(
+    source: Sound, sr: int, source_sr: int | None = None, limits: Limits | None = None
+) -> Audio:
+    """A recording, whatever it comes as, as a model hears it.
+
+    Args:
+        source: a path, the bytes of a WAV file, or samples at ``source_sr``.
+        sr: the model's rate, in Hz.
+        source_sr: for samples only, in Hz.
+        limits: what it has to keep within; the defaults of `Limits` where left out.
+
+    Raises:
+        AudioError, OSError: as for `read`, `decode` and `from_array`.
+        TypeError: samples without their rate, or a rate for something that states its own.
+    """
+    limits = limits or Limits()
+    return _conform(_source(source, source_sr, limits), sr, limits)
+
+
+def open_channels(
+    source: Sound, sr: int, source_sr: int | None = None, limits: Limits | None = None
+) -> tuple[Audio, tuple[Audio | UnusableAudio, ...]]:
+    """The same, and each of its channels for itself, as `decode_channels` has them; it is read once.
+
+    Raises:
+        AudioError, OSError, TypeError: as for `open_audio`.
+    """
+    limits = limits or Limits()
+    opened = _source(source, source_sr, limits)
+    return _conform(opened, sr, limits), _channels(opened, sr, limits)
 
 
 def check_usable(audio: Audio, limits: Limits | None = None) -> None:
@@ -208,6 +230,41 @@ class _Source:
     warnings: tuple[Notice, ...] = ()
 
 
+def _source(source: Sound, source_sr: int | None, limits: Limits) -> _Source:
+    if isinstance(source, list | tuple):
+        raise TypeError("samples come as an array: predict(numpy.array(samples), sr=16000)")
+    if isinstance(source, np.ndarray):
+        if source_sr is None:
+            raise TypeError("samples need their rate: predict(samples, sr=16000)")
+        return _samples_source(source, source_sr, limits)
+    if source_sr is not None:
+        raise TypeError("sr is for samples only: a file states its own rate")
+    return (
+        _wav_source(source, limits) if isinstance(source, bytes) else _file_source(source, limits)
+    )
+
+
+def _file_source(path: str | os.PathLike[str], limits: Limits) -> _Source:
+    # Opened once: of a pipe, nothing that was read comes again.
+    with Path(path).open("rb") as file:
+        data = file.read(limits.max_bytes + 1)
+        check_size(max(len(data), os.fstat(file.fileno()).st_size), limits)
+    if not foreign.recognises(data[:16]):
+        return _wav_source(data, limits)
+    found = foreign.decode(data, limits=limits)
+    return _array_source(
+        found.samples, "float32", found.sample_rate, found.encoding, found.warnings
+    )
+
+
+def _samples_source(samples: NDArray[Any], sample_rate: int, limits: Limits) -> _Source:
+    encoding = pcm.array_encoding(samples)
+    frames = samples[:, np.newaxis] if samples.ndim == 1 else samples
+    check_format(sample_rate, frames.shape[1], limits)
+    check_duration(len(frames) / sample_rate, limits)
+    return _array_source(frames, encoding, sample_rate, encoding)
+
+
 def _wav_source(data: bytes | bytearray | memoryview, limits: Limits) -> _Source:
     info = wav.parse(data, limits)
     return _array_source(
@@ -253,6 +310,10 @@ def _conform(source: _Source, sr: int, limits: Limits) -> Audio:
     audio = _audio(source, mono, sr, survey.warnings)
     check_usable(audio, limits)
     return audio
+
+
+def _channels(source: _Source, sr: int, limits: Limits) -> tuple[Audio | UnusableAudio, ...]:
+    return tuple(_channel(source, channel, sr, limits) for channel in range(source.channels))
 
 
 def _channel(source: _Source, channel: int, sr: int, limits: Limits) -> Audio | UnusableAudio:

@@ -1,16 +1,17 @@
 """A bundle that answers: sound in, emotions out. The Python API, and what the service is built from."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone.audio import Audio, Limits, decode, from_array, read
+from undertone.audio import Audio, Limits, Sound, open_audio, open_channels
 from undertone.bundle import Bundle, Manifest, open_bundle, read_golden
 from undertone.engine import Engine, open_engine
-from undertone.errors import BundleMismatch
+from undertone.errors import BundleMismatch, UnusableAudio
 from undertone.listener import Listener
 from undertone.plan import make_plan, prepare
 from undertone.prediction import Prediction, Timing
@@ -41,10 +42,11 @@ class Classifier:
 
     def predict(
         self,
-        source: str | Path | bytes | NDArray[np.generic],
+        source: Sound,
         sr: int | None = None,
         *,
         segments: bool = False,
+        split_channels: bool = False,
         limits: Limits | None = None,
     ) -> Prediction:
         """Hear one clip.
@@ -54,6 +56,7 @@ class Classifier:
                 (floats with full scale at 1, or integers).
             sr: the rate of ``source`` in Hz, for samples only.
             segments: whether to tell the emotion over time, too; it changes nothing else.
+            split_channels: whether to hear each channel for itself, too, as of a call in stereo.
             limits: what the clip has to keep within; the defaults of `Limits` where left out.
 
         Raises:
@@ -62,7 +65,24 @@ class Classifier:
             TypeError: samples without their rate, or a rate for something that states its own.
         """
         started = time.perf_counter()
-        audio = open_audio(source, self.spec.sr, sr, limits)
+        if not split_channels:
+            audio = open_audio(source, self.spec.sr, sr, limits)
+            return self._hear(audio, started, segments)
+        audio, apart = open_channels(source, self.spec.sr, sr, limits)
+        whole = self._hear(audio, started, segments)
+        channels = tuple(self._channel(each, segments) for each in apart)
+        total = 1e3 * (time.perf_counter() - started)
+        return replace(whole, channels=channels, timing_ms=replace(whole.timing_ms, total=total))
+
+    def _channel(self, audio: Audio | UnusableAudio, segments: bool) -> Prediction | UnusableAudio:
+        if isinstance(audio, UnusableAudio):
+            return audio
+        try:
+            return self._hear(audio, time.perf_counter(), segments)
+        except UnusableAudio as error:
+            return error
+
+    def _hear(self, audio: Audio, started: float, segments: bool) -> Prediction:
         decoded = time.perf_counter()
         plan = make_plan(audio.samples, self.spec, segments=segments)
         answers, features_s = [], time.perf_counter() - decoded
@@ -131,31 +151,6 @@ def load(path: str | Path, *, threads: int | None = None) -> Classifier:
     engine = open_engine(bundle, threads=threads)
     engine.warm()
     return Classifier(bundle, engine).check_golden()
-
-
-def open_audio(
-    source: str | Path | bytes | NDArray[np.generic],
-    sr: int,
-    source_sr: int | None = None,
-    limits: Limits | None = None,
-) -> Audio:
-    """A path, the bytes of a WAV file, or samples at ``source_sr``, as mono sound at ``sr``.
-
-    Raises:
-        AudioError: as `undertone.audio` says.
-        TypeError: samples without their rate, or a rate for something that states its own.
-    """
-    if isinstance(source, list | tuple):
-        raise TypeError("samples come as an array: predict(numpy.array(samples), sr=16000)")
-    if isinstance(source, np.ndarray):
-        if source_sr is None:
-            raise TypeError("samples need their rate: predict(samples, sr=16000)")
-        return from_array(source, source_sr, sr, limits)
-    if source_sr is not None:
-        raise TypeError("sr is for samples only: a file states its own rate")
-    if isinstance(source, bytes):
-        return decode(source, sr, limits)
-    return read(source, sr, limits)
 
 
 def windows(samples: NDArray[np.float32], spec: Spec) -> NDArray[np.float32]:

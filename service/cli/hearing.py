@@ -61,7 +61,13 @@ class Ear:
 
 @contextmanager
 def hearing(
-    model: str | None, models: Path | None, url: str | None, key: str | None, *, segments: bool
+    model: str | None,
+    models: Path | None,
+    url: str | None,
+    key: str | None,
+    *,
+    segments: bool,
+    split_channels: bool,
 ) -> Iterator[Hearing]:
     """The model to ask about files, for as long as the block lasts; ends the process if there is none.
 
@@ -71,16 +77,24 @@ def hearing(
         url: of a service.
         key: for that service.
         segments: whether answers are to hold the timeline.
+        split_channels: whether they are to hold each channel for itself.
     """
     if url is None:
         settings = settings_of(models=models)
         classifier = _load(settings, model)
-        predict = partial(classifier.predict, segments=segments, limits=settings.limits)
+        predict = partial(
+            classifier.predict,
+            segments=segments,
+            split_channels=split_channels,
+            limits=settings.limits,
+        )
         yield Hearing(predict, classifier.manifest.emotions, settings.crew)
         return
     with service_at(url, key) as service:
         chosen = _chosen(service, model)
-        ask = partial(service.predict, model=chosen.name, segments=segments)
+        ask = partial(
+            service.predict, model=chosen.name, segments=segments, split_channels=split_channels
+        )
         yield Hearing(partial(_sent, ask), chosen.emotions, _AT_ONCE)
 
 

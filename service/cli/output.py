@@ -5,10 +5,10 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TextIO, TypeAlias, cast
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -18,12 +18,20 @@ from service.cli.common import fail, shown
 from service.cli.hearing import Answer
 from service.cli.looks import bar, colour
 from service.cli.sources import SUFFIXES
-from undertone.errors import UndertoneError
+from undertone.errors import UndertoneError, UnusableAudio
 
 if TYPE_CHECKING:
     from undertone.prediction import Prediction, Segment
 
 _BAR = 12
+
+MIX: Final = "mix"
+"""What stands for all channels together."""
+
+_UNUSABLE: Final = {kind.code: kind for kind in UnusableAudio.__subclasses__()}
+
+_Heard: TypeAlias = "Answer | Prediction"
+_Part: TypeAlias = "_Heard | UndertoneError | OSError"
 
 
 class Format(StrEnum):
@@ -84,6 +92,7 @@ def open_writer(
     emotions: Sequence[str],
     *,
     segments: bool,
+    split_channels: bool,
     top_k: int | None,
 ) -> Writer:
     """The writer for a format.
@@ -93,6 +102,7 @@ def open_writer(
         output: the file; stdout where left out.
         emotions: all that the model knows, in order: the columns of CSV.
         segments: whether answers hold a timeline.
+        split_channels: whether they hold each channel for itself.
         top_k: how many emotions to show in a table or as JSON.
 
     Raises:
@@ -101,9 +111,11 @@ def open_writer(
     file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
     match form:
         case Format.TABLE:
-            return TableWriter(file, segments=segments, top_k=top_k or 3)
+            return TableWriter(
+                file, segments=segments, split_channels=split_channels, top_k=top_k or 3
+            )
         case Format.CSV:
-            return CsvWriter(file, emotions, segments=segments)
+            return CsvWriter(file, emotions, segments=segments, split_channels=split_channels)
         case Format.JSONL | Format.JSON:
             return JsonWriter(file, top_k, array=form == Format.JSON)
 
@@ -130,16 +142,20 @@ class _FileWriter:
 
 
 class CsvWriter(_FileWriter):
-    """One row a file, or one a segment; a column for each emotion, in the model's order."""
+    """A row a file, a channel of it, or a segment; a column for each emotion, in the model's order."""
 
-    def __init__(self, file: TextIO, emotions: Sequence[str], *, segments: bool) -> None:
+    def __init__(
+        self, file: TextIO, emotions: Sequence[str], *, segments: bool, split_channels: bool
+    ) -> None:
         super().__init__(file)
         self._segments = segments
+        self._split_channels = split_channels
+        place = ["file", "channel"] if split_channels else ["file"]
         columns = (
-            ["file", "start", "end", "label", "score", *emotions, "reason"]
+            [*place, "start", "end", "label", "score", *emotions, "reason"]
             if segments
             else [
-                *("file", "duration_s", "label", "score", *emotions),
+                *(*place, "duration_s", "label", "score", *emotions),
                 *("sentiment", "sentiment_score", "warnings", "model", "version"),
             ]
         )
@@ -148,16 +164,21 @@ class CsvWriter(_FileWriter):
 
     def write(self, outcome: Outcome) -> None:
         """Add the rows of one file."""
-        if outcome.answer is None:
-            problem = _described(outcome)
-            row = {"code": problem["code"], "problem": problem["detail"]}
-            self._rows.writerow({"file": shown(outcome.file), **row})
-        elif self._segments:
-            for segment in _segments(outcome.answer):
-                self._rows.writerow({"file": shown(outcome.file), **segment})
-        else:
-            self._rows.writerow({"file": shown(outcome.file), **_whole(outcome.answer)})
+        for channel, part in _parts(outcome):
+            place = {"channel": channel} if self._split_channels else {}
+            for row in self._of(part, outcome):
+                self._rows.writerow({"file": shown(outcome.file), **place, **row})
         self._file.flush()
+
+    def _of(self, part: _Part, outcome: Outcome) -> Iterator[dict[str, object]]:
+        if isinstance(part, UndertoneError | OSError):
+            problem = _described(part)
+            yield {"code": problem["code"], "problem": problem["detail"]}
+        elif self._segments:
+            yield from _segments(part)
+        else:
+            assert outcome.answer is not None
+            yield _whole(part, outcome.answer)
 
 
 class JsonWriter(_FileWriter):
@@ -172,7 +193,7 @@ class JsonWriter(_FileWriter):
     def write(self, outcome: Outcome) -> None:
         """Add the object of one file."""
         said = (
-            {"problem": _described(outcome)}
+            {"problem": _described(outcome.problem)}
             if outcome.answer is None
             else reply_of(outcome.answer, self._top_k)
         )
@@ -192,36 +213,41 @@ class JsonWriter(_FileWriter):
 class TableWriter(_FileWriter):
     """For people: shown whole at the end, since its columns are as wide as the widest."""
 
-    def __init__(self, file: TextIO, *, segments: bool, top_k: int) -> None:
+    def __init__(self, file: TextIO, *, segments: bool, split_channels: bool, top_k: int) -> None:
         super().__init__(file)
         self._segments = segments
+        self._split_channels = split_channels
         self._top_k = top_k
         columns = (
             ("from", "to", "emotion", "") if segments else ("emotion", "", "then", "sentiment")
         )
-        self._table = Table(Column("file", overflow="fold"), *columns, box=None, pad_edge=False)
+        place = [Column("file", overflow="fold"), *([Column("channel")] if split_channels else [])]
+        self._table = Table(*place, *columns, box=None, pad_edge=False)
 
     def write(self, outcome: Outcome) -> None:
         """Add the rows of one file."""
-        name = Text(shown(outcome.file))
-        if outcome.answer is None:
-            detail = Text(str(_described(outcome)["detail"]), "red")
-            self._table.add_row(name, Text("✗", "red"), "", detail)
+        name = shown(outcome.file)
+        for channel, part in _parts(outcome):
+            for cells in self._rows(part):
+                place = [name, channel] if self._split_channels else [name]
+                self._table.add_row(*map(Text, place), *cells)
+                name, channel = "", ""
+
+    def _rows(self, part: _Part) -> Iterator[Sequence[Text | str]]:
+        if isinstance(part, UndertoneError | OSError):
+            yield Text("✗", "red"), "", Text(str(_described(part)["detail"]), "red")
         elif self._segments:
-            for segment in outcome.answer.segments or ():
+            for segment in part.segments or ():
                 span = f"{segment.start:.1f} s", f"{segment.end:.1f} s"
-                self._table.add_row(
-                    name, *span, *_emotion(segment.label, segment.score, segment.reason)
-                )
-                name = Text("")
+                yield *span, *_emotion(segment.label, segment.score, segment.reason)
         else:
-            self._table.add_row(name, *self._cells(outcome.answer))
+            yield self._cells(part)
 
     def __exit__(self, *error: object) -> None:
         Console(file=self._file).print(self._table)
         super().__exit__(*error)
 
-    def _cells(self, answer: Answer) -> tuple[Text, Text, str, str]:
+    def _cells(self, answer: _Heard) -> tuple[Text, Text, str, str]:
         others = [
             f"{each.label} {each.score:.1%}" for each in answer.probabilities[1 : self._top_k]
         ]
@@ -236,23 +262,45 @@ def _emotion(label: str | None, score: float | None, reason: str | None) -> tupl
     return Text(f"{label} {score:.1%}", colour(label)), bar(score, _BAR, colour(label))
 
 
-def _whole(answer: Answer) -> dict[str, object]:
-    label, score = answer.sentiment
+def _parts(outcome: Outcome) -> Iterator[tuple[str, _Part]]:
+    """A file, and each of its channels where those were asked for: what is heard, or why nothing is."""
+    if outcome.answer is None:
+        assert outcome.problem is not None
+        yield "", outcome.problem
+        return
+    yield MIX, outcome.answer
+    for number, channel in enumerate(_channels(outcome.answer), 1):
+        yield str(number), channel
+
+
+def _channels(answer: Answer) -> Iterator["Prediction | UnusableAudio"]:
+    """Each channel as the library has it: of a silent one, a service tells the code of the error alone."""
+    for channel in answer.channels or ():
+        reason = getattr(channel, "reason", None)
+        if reason is None:
+            yield cast("Prediction", channel)
+        else:
+            kind = _UNUSABLE.get(reason, UnusableAudio)
+            yield kind("There is nothing in this channel to hear an emotion in.")
+
+
+def _whole(part: _Heard, answer: Answer) -> dict[str, object]:
+    label, score = part.sentiment
     name, version = answer.model
     return {
         "duration_s": answer.audio.duration_s,
-        "label": answer.label,
-        "score": answer.score,
-        **{each.label: each.score for each in answer.probabilities},
+        "label": part.label,
+        "score": part.score,
+        **{each.label: each.score for each in part.probabilities},
         "sentiment": label,
         "sentiment_score": score,
-        "warnings": " ".join(each.code for each in answer.warnings),
+        "warnings": " ".join(each.code for each in part.warnings),
         "model": name,
         "version": version,
     }
 
 
-def _segments(answer: Answer) -> Iterator[dict[str, object]]:
+def _segments(answer: _Heard) -> Iterator[dict[str, object]]:
     for segment in answer.segments or ():
         yield {
             "start": segment.start,
@@ -269,6 +317,8 @@ def reply_of(answer: Answer, top_k: int | None = None) -> dict[str, Any]:
     from service.schemas import PredictionReply
 
     same = cast("Prediction", answer)  # an answer that came over HTTP has the same names
+    if answer.channels is not None:
+        same = replace(same, channels=tuple(_channels(answer)))
     reply = PredictionReply.of(same, request_id="", top_k=top_k)
     return reply.model_dump(mode="json", exclude={"request_id"}, exclude_unset=True)
 
@@ -282,8 +332,7 @@ def segment_reply_of(segment: "Segment") -> dict[str, Any]:
     return reply | ({"latency_ms": segment.latency_ms} if isinstance(segment, LiveSegment) else {})
 
 
-def _described(outcome: Outcome) -> dict[str, object]:
-    problem = outcome.problem
+def _described(problem: UndertoneError | OSError | None) -> dict[str, object]:
     if isinstance(problem, UndertoneError):
         return {
             "code": problem.code,

@@ -29,6 +29,13 @@ def predict(
     segments: Annotated[
         bool, typer.Option("--segments", help="The emotion over time, a row for each window.")
     ] = False,
+    split_channels: Annotated[
+        bool,
+        typer.Option(
+            "--split-channels",
+            help="Each channel for itself, too, as of a call in stereo: a row each.",
+        ),
+    ] = False,
     top_k: Annotated[
         int | None, typer.Option(min=1, help="How many emotions to show in a table or as JSON.")
     ] = None,
@@ -56,6 +63,8 @@ def predict(
 
     undertone predict --segments call.wav
 
+    undertone predict --split-channels call.wav
+
     undertone predict recordings/ -o emotions.csv
 
     undertone predict --url http://localhost:8000 --format jsonl recordings/ | jq .label
@@ -64,9 +73,10 @@ def predict(
     if not sources:
         fail(f"no recordings in {', '.join(map(str, paths))}")
     form = format_for(form, output, (source.path for source in sources))
-    with hearing(model, models, url, key, segments=segments) as heard:
+    asked = {"segments": segments, "split_channels": split_channels}
+    with hearing(model, models, url, key, **asked) as heard:
         try:
-            writer = open_writer(form, output, heard.emotions, segments=segments, top_k=top_k)
+            writer = open_writer(form, output, heard.emotions, top_k=top_k, **asked)
         except BrokenPipeError:  # of stdout: nobody reads any more, and the command ends quietly
             raise
         except OSError as error:

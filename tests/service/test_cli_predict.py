@@ -15,6 +15,7 @@ import soundfile
 from tests.support.pipes import filled
 from tests.support.rights import shut
 from tests.support.sounds import hum_wav
+from undertone import wav
 from undertone.emotions import RAVDESS
 
 
@@ -332,3 +333,51 @@ def test_what_comes_by_a_pipe_is_heard(clips):
     (row,) = rows(done.stdout.decode())
     assert (row["file"], row["problem"]) == ("/dev/stdin", "")
     assert row["label"] in RAVDESS
+
+
+@pytest.fixture
+def call(tmp_path: Path, hello: Path) -> Path:
+    """Two who speak, and a line on which nobody does."""
+    samples, sr = soundfile.read(hello, dtype="float32")
+    lines = [samples, np.zeros_like(samples), samples[::-1] / 2]
+    (tmp_path / "call.wav").write_bytes(wav.encode(np.stack(lines, axis=1), sr))
+    return tmp_path / "call.wav"
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_channels_are_rows(undertone, client, call, hello, over_http):
+    options = ["--split-channels", *(["--url", client.base_url] if over_http else [])]
+    result = undertone("predict", *options, "--format", "csv", call)
+    assert result.exit_code == 0, result.output
+    mix, first, silent, last = rows(result.stdout)
+    assert [row["channel"] for row in (mix, first, silent, last)] == ["mix", "1", "2", "3"]
+    (alone,) = rows(undertone("predict", "--format", "csv", hello).stdout)
+    assert float(first["score"]) == pytest.approx(float(alone["score"]), abs=1e-4)
+    assert (silent["label"], silent["code"]) == ("", "no_speech")
+    assert silent["problem"]
+    assert last["label"] in RAVDESS
+
+    result = undertone("predict", *options, "--segments", "--format", "csv", call)
+    found = rows(result.stdout)
+    assert {row["channel"] for row in found if row["label"]} == {"mix", "1", "3"}
+    assert [row["code"] for row in found if row["channel"] == "2"] == ["no_speech"]
+
+    said = json.loads(undertone("predict", *options, "--format", "jsonl", call).stdout)
+    asked = client.post(
+        "/predict", files={"file": call.read_bytes()}, params={"channels": "split"}
+    ).json()
+    assert [each["label"] for each in said["channels"]] == [
+        each["label"] for each in asked["channels"]
+    ]
+    assert said["channels"][1] == asked["channels"][1]
+
+    table = undertone("predict", *options, "--format", "table", call).stdout
+    assert "channel" in table
+    assert "mix" in table
+    assert "✗" in table
+
+
+def test_without_the_option_nothing_is_said_of_channels(undertone, call):
+    (row,) = rows(undertone("predict", "--format", "csv", call).stdout)
+    assert "channel" not in row
+    assert "channels" not in json.loads(undertone("predict", "--format", "jsonl", call).stdout)

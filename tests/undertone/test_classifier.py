@@ -1,8 +1,12 @@
+import contextlib
+
 import numpy as np
 import pytest
+import soundfile
 
 import undertone
-from undertone import audio
+from tests.support.pipes import filled
+from undertone import audio, wav
 from undertone.bundle import Bundle
 from undertone.classifier import Classifier, windows
 from undertone.errors import AudioTooLong, AudioTooShort, NoSpeech
@@ -43,6 +47,37 @@ def test_samples_need_their_rate_and_files_have_one(model, hello):
         model.predict(np.zeros(16_000, np.float32))
     with pytest.raises(TypeError, match="a file states its own rate"):
         model.predict(hello, sr=16_000)
+    with pytest.raises(TypeError, match="samples come as an array"):
+        model.predict([0.0] * 16_000, sr=16_000)
+
+
+@pytest.mark.parametrize("kind", ["path", "pipe", "flac", "bytes", "samples"])
+def test_each_channel_is_heard_for_itself(model, hello, tmp_path, kind):
+    samples, sr = soundfile.read(hello, dtype="int16")
+    other = np.roll(samples, 7_000) // 2
+    stereo = np.stack([samples, np.zeros_like(samples), other], axis=1)
+    data = wav.encode(stereo / np.float32(2**15), sr)
+    path = tmp_path / "call"
+    with contextlib.ExitStack() as open_:
+        match kind:
+            case "pipe":
+                path = open_.enter_context(filled(path, data))
+            case "flac":
+                soundfile.write(path, stereo, sr, format="FLAC")
+            case _:
+                path.write_bytes(data)
+        source = {"bytes": data, "samples": stereo}.get(kind, path)
+        rate = sr if kind == "samples" else None
+        heard = model.predict(source, rate, segments=True, split_channels=True)
+    first, silent, third = heard.channels
+    for channel, alone in ((first, samples), (third, other)):
+        expected = model.predict(alone, sr, segments=True)
+        assert scores(channel) == pytest.approx(scores(expected), abs=1e-5)
+        assert len(channel.segments) == len(expected.segments)
+    assert isinstance(silent, NoSpeech)
+    assert scores(heard) == pytest.approx(scores(model.predict(stereo, sr)), abs=1e-5)
+    assert heard.timing_ms.total > first.timing_ms.total
+    assert model.predict(stereo, sr).channels is None
 
 
 def test_limits_hold_for_whatever_is_heard(model, hello):
