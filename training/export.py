@@ -29,6 +29,7 @@ from undertone.bundle import (
 )
 from undertone.classifier import windows
 from undertone.saved_model import SavedModelEngine, graph_operations
+from undertone.spec import Spec
 
 HELLO: Final = Path(__file__).resolve().parent.parent / "examples" / "hello.wav"
 """What the golden sample is made from: speech that nobody spoke."""
@@ -83,8 +84,11 @@ def write_bundle(
     metrics: Mapping[str, Metrics] | None = None,
     revision: str,
     abstention_threshold: float | None = None,
+    spec: Spec | None = None,
 ) -> Bundle:
     """Export a network and write everything that a bundle needs; a bundle that stood at ``path`` is replaced.
+
+    What is heard is the recipe's, unless ``spec`` says otherwise.
 
     Raises:
         RunError: something else stands there; or as `write_saved_model` says.
@@ -102,7 +106,7 @@ def write_bundle(
         claim=recipe.claim,
         licence=licence(corpora),
         emotions=recipe.emotions,
-        spec=recipe.spec,
+        spec=spec or recipe.spec,
         signature=signature,
         calibration=calibration,
         abstention_threshold=abstention_threshold,

@@ -18,7 +18,7 @@ from pydantic import (
 
 from training.errors import RecipeError
 from undertone import emotions
-from undertone.spec import Centre, LogMel, Spec
+from undertone.spec import LogMel, Spec
 
 FOLDER: Final = Path(__file__).parent / "recipes"
 """Where the recipes that come with this package lie."""
@@ -269,13 +269,6 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         return Recipe.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(f"{path}: {faults(error)}") from error
-
-
-def before_offsets(recipe: Recipe) -> Recipe:
-    """The recipe as it was before it took an offset away: those that come with this package once did not."""
-    steps = tuple(step for step in recipe.spec.preprocess if step != Centre())
-    spec = recipe.spec.model_copy(update={"preprocess": steps})
-    return recipe.model_copy(update={"spec": spec})
 
 
 def read_toml(path: Path) -> dict[str, Any]:

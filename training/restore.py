@@ -8,7 +8,7 @@ from training import crossval, predictions, robustness
 from training.crossval import BUNDLE, EVIDENCE, TEST, VALIDATION, run_folder
 from training.errors import RunError
 from training.evidence import RUNS
-from training.recipe import Recipe, before_offsets
+from training.recipe import Recipe
 from training.task import is_recipe, mark_finished
 from undertone.bundle import Bundle, open_bundle
 
@@ -59,14 +59,11 @@ def restore(recipe: Recipe, out: Path, models: Path) -> list[Path]:
 def require_same_recipe(bundle: Bundle, recipe: Recipe) -> None:
     """Refuse what is not the recipe of a model; one of before a setting existed has its default.
 
-    That a recipe takes an offset away by now makes it no other one: the recordings of its corpora have none
-    to speak of (a test holds it).
-
     Raises:
         RunError: the model was made by another.
     """
-    kept = json.loads((bundle.path / EVIDENCE["unseen"] / crossval.RECIPE).read_text())
-    if not (is_recipe(kept, recipe) or is_recipe(kept, before_offsets(recipe))):
+    kept = bundle.path / EVIDENCE["unseen"] / crossval.RECIPE
+    if not is_recipe(json.loads(kept.read_text()), recipe):
         raise RunError(
             f"{bundle.path} was made by another recipe than {recipe.name} is now; "
             "`undertone-train fit` makes it anew"

@@ -277,13 +277,12 @@ def trials_of(plan: Plan, change: Change, trials: Sequence[Trial]) -> tuple[Tria
 
     Rows of before a setting existed have another key, and are known by what was set.
     """
-    written, recipe = written_out(plan, change), recipe_of(plan, change)
-    its_keys = {key(recipe), key(recipes.before_offsets(recipe))}
+    written, its_key = written_out(plan, change), key(recipe_of(plan, change))
     wanted = {(fold, seed) for fold in plan.folds for seed in plan.seeds}
     found = {
         (trial.fold, trial.seed): trial
         for trial in trials
-        if trial.key in its_keys
+        if trial.key == its_key
         or (trial.recipe, trial.change, trial.settings) == (plan.recipe, change.name, written)
     }
     return tuple(trial for place, trial in found.items() if place in wanted)

@@ -13,6 +13,7 @@ from training import abstain, crossval, metrics
 from training.calibrate import HEARD, fit_temperature, softmax, uncalibrated
 from training.card import write_card
 from training.compile import compile_network
+from training.corpora import READERS
 from training.crossval import BUNDLE, EVIDENCE, run_folder, train_member
 from training.errors import RunError
 from training.evidence import (
@@ -33,6 +34,7 @@ from training.provenance import revision
 from training.recipe import Recipe
 from training.task import Run, all_clips, code_of, identified, read_clips, split_of
 from undertone.bundle import Bundle, Calibration, open_bundle, seal
+from undertone.spec import Centre, Level, Spec, Trim
 
 LOG: Final = "experiments.csv"
 """The log of what was tried, beside a model whose recipe came of it."""
@@ -113,6 +115,7 @@ def ship(
         calibration=calibrate(unseen.validation, heard=heard),
         metrics={each.protocol.name: each.metrics for each in evidence.values()},
         revision=code_of(final),
+        spec=served(recipe),
         # How sure it is of voices that it knows says nothing about others: everything would be doubted.
         abstention_threshold=None if heard else abstain.threshold(unseen.validation),
     )
@@ -149,3 +152,16 @@ def calibrate(validation: Predictions, *, heard: bool) -> Calibration:
         fitted_on=f"validation logits, pooled over folds and seeds{HEARD if heard else ''}",
         seeds=validation.seeds,
     )
+
+
+def served(recipe: Recipe) -> Spec:
+    """What a model of the recipe hears: an offset is taken away before silence is cut and loudness levelled.
+
+    Recipes of before there was that step go without it, and their networks learnt nothing else: recordings of
+    published corpora have no offset to speak of (tests/models/test_answers.py). Of others nobody knows.
+    """
+    steps = recipe.spec.preprocess
+    heeds = any(isinstance(step, Trim | Level) for step in steps)
+    if not heeds or Centre() in steps or not set(recipe.corpora) <= set(READERS):
+        return recipe.spec
+    return recipe.spec.model_copy(update={"preprocess": (Centre(), *steps)})
