@@ -1,6 +1,7 @@
 """The connection itself: one that does not say what it wants is closed, before there is a request."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -13,6 +14,9 @@ from undertone.errors import UndertoneError
 
 HEADER_BYTES: Final = 64 * 1024
 """How large address and header may be together, and whatever else is no body; h11 takes as much."""
+
+MAX_PIPELINED: Final = 16
+"""Requests of one connection that may wait for the answer to the one before them."""
 
 HEADER_S: Final = 10.0
 """How long a client may take from connecting, or from the last answer, to the end of a header."""
@@ -33,6 +37,10 @@ REST_BYTES: Final = 256 * 1024 * 1024
 """How much of it is taken and thrown away; ten minutes of 24 bits in stereo at 48 kHz are 165 MiB."""
 
 
+_H2C: Final = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+_H2C_WITHIN: Final = 4096
+
+
 class PunctualProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, which alone would wait for a header forever, and take one of any size.
 
@@ -44,6 +52,7 @@ class PunctualProtocol(HttpToolsProtocol):
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _is_between_requests = True
     _unheard = 0  # bytes since a header, or a piece of a body, was last complete
     _is_turned_away = False
     _rest = 0
@@ -61,19 +70,26 @@ class PunctualProtocol(HttpToolsProtocol):
             self._throw_away(len(data))
             return
         self._unheard += len(data)
-        super().data_received(data)
+        super().data_received(_as_http_1(data) if self._is_between_requests else data)
         if self._unheard > HEADER_BYTES and not self._is_turned_away:
             self._turn_away(_too_large())
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._is_between_requests = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Wait no more.
 
         Raises:
-            HeaderTooLarge: it is; the parser ends with it.
+            HeaderTooLarge, MalformedRequest: it is, or it is one too many; the parser ends with it.
         """
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > HEADER_BYTES:
+        size = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        if len(self.url) + size > HEADER_BYTES:
             raise _too_large()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise MalformedRequest("More requests were sent at once than are kept waiting.")
         self._unheard = 0
         self._stop()
         super().on_headers_complete()
@@ -82,11 +98,7 @@ class PunctualProtocol(HttpToolsProtocol):
         """Say why the parser ended."""
         fault = sys.exception()
         reason = fault.__context__ if fault else None
-        no_http = MalformedRequest(
-            "What came is no request in HTTP/1.1. Is the address one with https:// that should have "
-            "http://?"
-        )
-        self._turn_away(reason if isinstance(reason, HeaderTooLarge) else no_http)
+        self._turn_away(reason if isinstance(reason, UndertoneError) else self._no_http())
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""
@@ -106,6 +118,7 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Begin to wait for the next header, where the answer was there before the end of the body."""
+        self._is_between_requests = True
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             self.cycle.more_body = False
@@ -153,14 +166,26 @@ class PunctualProtocol(HttpToolsProtocol):
         self._throw_away(0)
         return True
 
+    def _no_http(self) -> MalformedRequest:
+        if self.cycle is not None and not self.cycle.response_complete:
+            return MalformedRequest("The body is not as long, or not in such pieces, as it says.")
+        return MalformedRequest(
+            "What came is no request in HTTP/1.1. Is the address one with https:// that should have "
+            "http://?"
+        )
+
     def _turn_away(self, error: UndertoneError) -> None:
-        """Answer what never became a request; whoever waits for another answer gets no other."""
+        """Answer what is no request, or none any more; where another answer is under way, say nothing."""
         self._is_turned_away = True
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(unheard.answer(error))
-            self.transport.close()
-        else:
-            self._sending.end()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started or self.pipeline:
+                self._sending.end()
+                return
+            cycle.disconnected = True  # what it would still answer is not sent
+            cycle.message_event.set()
+        self.transport.write(unheard.answer(error, self.server_state.default_headers))
+        self.transport.close()
 
     def _throw_away(self, n_bytes: int) -> None:
         assert self._rest_ends is not None
@@ -179,6 +204,18 @@ class PunctualProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _as_http_1(data: bytes) -> bytes:
+    """The beginning of a request without its offer to go on in HTTP/2, which nobody has to take.
+
+    curl with --http2 and Java's HttpClient make it; the parser would take the body for something else.
+    """
+    if data.find(b"h2c", 0, _H2C_WITHIN) < 0:
+        return data
+    end = data.find(b"\r\n\r\n")
+    offer = _H2C.search(data, 0, end + 2 if end >= 0 else len(data))
+    return data[: offer.start()] + data[offer.end() :] if offer else data
 
 
 def _too_large() -> HeaderTooLarge:

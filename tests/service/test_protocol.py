@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from service.app import create_app
-from service.protocol import PunctualProtocol
+from service.protocol import MAX_PIPELINED, PunctualProtocol
 from service.settings import Settings
 from tests.support.servers import running
 from tests.support.sounds import hum_wav
@@ -383,7 +383,89 @@ def test_what_is_no_http_is_a_problem_like_any_other(url, said, caplog):
     assert "HTTP/1.1" in problem["detail"]
 
 
-def test_what_is_no_http_after_a_request_that_is_not_answered_yet_is_no_second_answer(url):
-    said = HEADER + b"Content-Length: 10\r\n\r\n" + 10 * b"x" + b"FOO / HTTP/1.1\r\n\r\n"
-    with connected(url, said=said) as (connection,), contextlib.suppress(ConnectionError):
-        assert connection.recv(65_536).count(b"HTTP/1.1 ") < 2
+BODY = HEADER + b"Content-Length: 10\r\n\r\n" + 10 * b"x"
+CHUNKED = HEADER + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CHUNKED + b"5\r\nhello\r\nno number\r\n",
+        CHUNKED + b"zz\r\n",
+        BODY + b"FOO / HTTP/1.1\r\n\r\n",
+    ],
+    ids=["later chunk", "first chunk", "more than its length"],
+)
+def test_a_body_that_is_not_what_it_says_is_answered_once(url, said):
+    with connected(url, said=said) as (connection,):
+        head, problem = answered(connection)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert head.count(b"HTTP/1.1 ") == 1
+    assert b"\r\ndate: " in head
+    assert problem["code"] == "malformed_request"
+    assert "body" in problem["detail"]
+
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+def test_a_few_requests_may_be_sent_at_once(url):
+    with connected(url, said=10 * GET) as (connection,):
+        answer = b""
+        while answer.count(b'{"status":"ok"}') < 10:
+            more = connection.recv(65_536)
+            assert more, "the connection was closed"
+            answer += more
+
+
+def test_requests_without_end_are_not_kept(url):
+    with connected(url) as (connection,), contextlib.suppress(ConnectionError):
+        connection.sendall(100 * GET)
+        answer = b""
+        while more := connection.recv(65_536):
+            answer += more
+        assert answer.count(b'{"status":"ok"}') <= MAX_PIPELINED + 1
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 50])
+def test_how_a_header_comes_does_not_matter_to_how_large_it_may_be(url, pieces):
+    said = (
+        b"GET /healthz HTTP/1.1\r\nHost: test\r\n"
+        + 2_350 * (b"X-n: " + 23 * b"y" + b"\r\n")
+        + b"\r\n"
+    )
+    size = -(-len(said) // pieces)
+    with connected(url) as (connection,):
+        for at in range(0, len(said), size):
+            connection.sendall(said[at : at + size])
+            time.sleep(0.002)
+        head, problem = answered(connection)
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert problem["code"] == "header_too_large"
+
+
+@pytest.mark.parametrize("word", [b"Upgrade: h2c", b"upgrade:h2c "])
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_offers_http_2_is_answered_in_http_1(url, word, begun):
+    """As curl --http2 and Java's HttpClient do, of every request; a body may hold anything."""
+    body = hum_wav()
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\n" + word + b"\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    said = HEADER + offer + b"Content-Length: %d\r\n\r\n" % len(body)
+    with connected(url) as (connection,):
+        for _ in range(3):
+            connection.sendall(said if begun else said + body)
+            if begun:
+                time.sleep(0.05)
+                connection.sendall(body)
+            head, _, found = connection.recv(65_536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert json.loads(found)["label"]
+
+
+def test_only_the_header_is_an_offer(url):
+    body = hum_wav() + b"\r\nUpgrade: h2c\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: h2c\r\nContent-Type: audio/wav\r\n"
+    with connected(url) as (connection,):
+        for _ in range(2):
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
