@@ -127,7 +127,7 @@ def _layers(settings: Settings, metrics: Metrics, drain: Drain) -> list[Middlewa
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "HEAD", "POST"],
                 allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
                 expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
             )

@@ -22,6 +22,8 @@ class HeadAsGet:
             return
         # A copy: by the method in its own, the server knows that there is to be no body.
         as_get = {**scope, "method": "GET"}
-        await self._app(as_get, receive, send)
-        if "route" in as_get:
-            scope["route"] = as_get["route"]
+        try:
+            await self._app(as_get, receive, send)
+        finally:
+            if "route" in as_get:
+                scope["route"] = as_get["route"]

@@ -313,14 +313,17 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     identifier = request.state.request_id
     if error.status_code == 405:
-        methods = (error.headers or {}).get("Allow", "")
+        allowed = (error.headers or {}).get("Allow", "").split(", ")
+        if "GET" in allowed and "HEAD" not in allowed:
+            allowed.append("HEAD")  # `service.head` sees to that
+        methods = ", ".join(allowed)
         return _response(
             "method_not_allowed",
             f"This address does not take {request.method}; it takes {methods}.",
             identifier,
             {"method": request.method},
-            {"method": methods.split(", ")},
-            error.headers,
+            {"method": allowed},
+            {"Allow": methods},
         )
     if error.status_code == 404:
         return _response("not_found", request.app.state.nothing_here, identifier)
