@@ -177,10 +177,11 @@ class Settings(BaseSettings):
 def misspelt(environment: Mapping[str, str]) -> dict[str, str | None]:
     """Variables that look like settings and are none, each with the setting that may be meant."""
     known = {f"UNDERTONE_{name.upper()}" for name in Settings.model_fields}
+    looked_at = {name: name.upper() for name in sorted(environment)}  # their case does not matter
     return {
-        name: next(iter(get_close_matches(name, known, 1, 0.85)), None)
-        for name in sorted(environment)
-        if name.startswith("UNDERTONE_") and name not in known | _OF_OTHERS
+        name: next(iter(get_close_matches(upper, known, 1, 0.85)), None)
+        for name, upper in looked_at.items()
+        if upper.startswith("UNDERTONE_") and upper not in known | _OF_OTHERS
     }
 
 

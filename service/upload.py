@@ -228,11 +228,11 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
         MalformedRequest: it is a form without a boundary, or with one that is too long.
         UnsupportedMediaType: the body is compressed.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
+    encoding = request.headers.get("content-encoding", "").strip()[:64]
+    if encoding.lower() not in {"", "identity"}:
         raise UnsupportedMediaType(
             f"A body in the Content-Encoding {encoding} is not taken. Send it as it is.",
-            received={"content_encoding": encoding[:64]},
+            received={"content_encoding": encoding},
             allowed={"content_encoding": ["identity"]},
         )
     raw_type, options = parse_options_header(request.headers.get("content-type"))

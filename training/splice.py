@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.clip import Clip
+from training.clip import UNKNOWN, Clip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Takes:
     """Which clips are takes of one thing: the same words, by the same speaker, in the same emotion.
+
+    However strong that is. A clip of which nobody says who speaks, or which words, is the only take of its own.
 
     Attributes:
         alike: for each clip, ``int[n]``, those that are takes of the same as it is, itself among them.
@@ -28,10 +30,14 @@ class Takes:
 
 def takes_of(clips: Sequence[Clip]) -> Takes:
     """The takes among ``clips``."""
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for number, clip in enumerate(clips):
-        groups.setdefault(_said(clip), []).append(number)
-    return Takes(tuple(np.array(groups[_said(clip)]) for clip in clips))
+    said = [
+        (clip.corpus, clip.speaker, clip.statement, clip.emotion) if _is_known(clip) else number
+        for number, clip in enumerate(clips)
+    ]
+    groups: dict[object, list[int]] = {}
+    for number, what in enumerate(said):
+        groups.setdefault(what, []).append(number)
+    return Takes(tuple(np.array(groups[what]) for what in said))
 
 
 def spliced(
@@ -56,5 +62,5 @@ def spliced(
     return whole
 
 
-def _said(clip: Clip) -> tuple[str, str, str]:
-    return clip.speaker, clip.statement, clip.emotion
+def _is_known(clip: Clip) -> bool:
+    return bool(clip.statement) and not clip.speaker.endswith(UNKNOWN)

@@ -6,7 +6,7 @@ from typing import Final
 from undertone.errors import AudioTooLarge, AudioTooLong, UnsupportedAudio
 
 _DIGITS: Final = 15
-"""Behind the point, beyond which floats have no more to tell."""
+"""Behind the point; more than a recording's length can need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,14 @@ class Limits:
 
 
 def told(value: float, limit: float, digits: int = 1) -> str:
-    """``value`` with ``digits`` behind the point, or as many more as it takes to tell it from ``limit``."""
-    while digits < _DIGITS and float(f"{value:.{digits}f}") == limit != value:
+    """``value`` with ``digits`` behind the point, or as many more as keep it on its side of ``limit``."""
+    while digits < _DIGITS and _side(float(f"{value:.{digits}f}"), limit) != _side(value, limit):
         digits += 1
     return f"{value:.{digits}f}"
+
+
+def _side(value: float, limit: float) -> int:
+    return (value > limit) - (value < limit)
 
 
 def check_size(n_bytes: int, limits: Limits) -> None:

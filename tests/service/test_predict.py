@@ -262,6 +262,12 @@ def test_several_files_are_told_where_they_are_taken(client):
     assert "/predict/batch" in client.post("/predict", files=two).json()["detail"]
 
 
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_a_body_that_says_it_is_not_compressed_is_heard(client, encoding):
+    headers = {"Content-Encoding": encoding, "Content-Type": "audio/wav"}
+    assert client.post("/predict", content=hum_wav(), headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
 def test_a_body_that_is_compressed_is_refused_by_its_name(client, path):
     request = client.build_request("POST", path, files={"file": gzip.compress(hum_wav())})

@@ -83,11 +83,14 @@ def test_a_setting_that_is_none_is_told_with_the_one_that_may_be_meant():
         "UNDERTONE_DATA": "/data",
         "UNDERTONE_MAX_REQUEST": "1",
         "UNDERTONE_PORT": "8000",
+        "undertone_workers": "2",
+        "Undertone_Hosst": "::",
         "UNDERTONE_QUX": "1",
     }
     assert misspelt(environment) == {
         "UNDERTONE_MAX_REQUEST": "UNDERTONE_MAX_REQUESTS",
         "UNDERTONE_QUX": None,
+        "Undertone_Hosst": "UNDERTONE_HOST",
     }
 
 

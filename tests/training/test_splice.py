@@ -32,6 +32,8 @@ def test_takes_are_alike_in_speaker_words_and_emotion():
         ]
     )
     assert [group.tolist() for group in takes.alike] == [[0, 4], [1], [2], [3], [0, 4]]
+    nobody = [clip(0, statement=""), clip(1, statement=""), *[clip(2, speaker="mine/unknown")] * 2]
+    assert [group.tolist() for group in takes_of(nobody).alike] == [[0], [1], [2], [3]]
     assert set(takes.another(np.zeros(40, int), generator()).tolist()) == {0, 4}
     assert takes.another(np.array([1, 2, 3]), generator()).tolist() == [1, 2, 3]
 

@@ -15,6 +15,8 @@ from undertone.limits import Limits, check_duration, told
         (99.9, 100.0, 0, "99.9"),
         (20.0, 100.0, 0, "20"),
         (600.0, 600.0, 1, "600.0"),
+        (600.05, 600.04, 1, "600.05"),
+        (0.1335, 0.123456789, 1, "0.13"),
     ],
 )
 def test_a_value_is_told_from_the_limit_that_it_breaks(value, limit, digits, text):
