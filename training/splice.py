@@ -13,7 +13,7 @@ from training.clip import UNKNOWN, Clip
 class Takes:
     """Which clips are takes of one thing: the same words, by the same speaker, in the same emotion.
 
-    However strong that is. A clip of which nobody says who speaks, or which words, is the only take of its own.
+    However strong that is. A clip of which nobody says who speaks, or what, is the only take of its own.
 
     Attributes:
         alike: for each clip, ``int[n]``, those that are takes of the same as it is, itself among them.

@@ -135,7 +135,8 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on():
 
         def ask() -> int:
             headers = {**WAV, "Authorization": f"Bearer {KEY}"}
-            return served.ask("POST", f"/predict?note={KEY}", content=hum_wav(), headers=headers)
+            assert served.ask("GET", f"/models?note={KEY}", headers=headers) == 200
+            return served.ask("POST", "/predict", content=hum_wav(), headers=headers)
 
         until(lambda: ask() == 200, served.process)
         os.kill(first, signal.SIGKILL)
