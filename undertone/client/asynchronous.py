@@ -10,7 +10,7 @@ import httpx
 from anyio import to_thread
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Asked, Call, Source
 from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
@@ -59,11 +59,8 @@ class AsyncClient:
         split_channels: bool = False,
     ) -> Prediction:
         """Hear one recording: as `Client.predict`."""
-        channels = "split" if split_channels else None
         recording = await to_thread.run_sync(calls.sent, source, sr)
-        call = calls.predicting(
-            recording.data, model=model, top_k=top_k, segments=segments, channels=channels
-        )
+        call = calls.predicting(recording, Asked(model, top_k, segments, split_channels))
         return await self._ask(call, recording.heard)
 
     async def batch(
@@ -78,13 +75,7 @@ class AsyncClient:
     ) -> list[Prediction | UndertoneError]:
         """Hear several recordings in one request: as `Client.batch`."""
         recordings = [await to_thread.run_sync(calls.sent, source, sr) for source in sources]
-        call = calls.predicting_batch(
-            [recording.data for recording in recordings],
-            model=model,
-            top_k=top_k,
-            segments=segments,
-            channels="split" if split_channels else None,
-        )
+        call = calls.predicting_batch(recordings, Asked(model, top_k, segments, split_channels))
         return await self._ask(call, partial(calls.results_of, recordings))
 
     async def models(self) -> Models:

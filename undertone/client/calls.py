@@ -99,21 +99,48 @@ class Sent:
         return replace(answer, warnings=(*self.warnings, *answer.warnings))
 
 
-def predicting(data: bytes, **params: str | int | bool | None) -> Call:
-    """The call for one recording, a WAV file."""
-    return Call("POST", "/predict", _given(params), content=data)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of recordings; what is left out, the service decides."""
+
+    model: str | None = None
+    top_k: int | None = None
+    segments: bool = False
+    split_channels: bool = False
+
+    @property
+    def query(self) -> dict[str, str | int | bool]:
+        """As an address has it; a number that is 0 was asked for, too."""
+        channels = "split" if self.split_channels else None
+        asked = {
+            "model": self.model,
+            "top_k": self.top_k,
+            "segments": self.segments,
+            "channels": channels,
+        }
+        return {
+            name: value for name, value in asked.items() if value is not None and value is not False
+        }
 
 
-def predicting_batch(recordings: Sequence[bytes], **params: str | int | bool | None) -> Call:
-    """The call for several recordings, each a WAV file. Their names stay here.
+def predicting(recording: Sent, asked: Asked) -> Call:
+    """The call for one recording."""
+    return Call("POST", "/predict", asked.query, content=recording.data)
+
+
+def predicting_batch(recordings: Sequence[Sent], asked: Asked) -> Call:
+    """The call for several recordings. Their names stay here.
 
     Raises:
         ValueError: there are none.
     """
     if not recordings:
         raise ValueError("there is nothing to hear: a batch holds at least one recording")
-    files = [("file", (f"{index}.wav", data, _WAV)) for index, data in enumerate(recordings)]
-    return Call("POST", "/predict/batch", _given(params), files=files)
+    files = [
+        ("file", (f"{index}.wav", recording.data, _WAV))
+        for index, recording in enumerate(recordings)
+    ]
+    return Call("POST", "/predict/batch", asked.query, files=files)
 
 
 def model(name: str) -> Call:
@@ -250,10 +277,3 @@ def reaching(url: object) -> Iterator[None]:
         raise Unreachable(
             f"{url} was reached and gave no answer that can be read ({error or type(error).__name__})."
         ) from error
-
-
-def _given(params: Mapping[str, str | int | bool | None]) -> dict[str, str | int | bool]:
-    """What was asked for; a number that is 0 was, too."""
-    return {
-        name: value for name, value in params.items() if value is not None and value is not False
-    }

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from undertone.client import calls
-from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Call, Source
+from undertone.client.calls import RETRIES, TIMEOUT_S, Answer, Asked, Call, Source
 from undertone.client.chunks import Chunk
 from undertone.client.results import (
     LiveSegment,
@@ -87,11 +87,8 @@ class Client:
             OSError: there is no such file.
             TypeError: samples without their rate, or a rate for something that states its own.
         """
-        channels = "split" if split_channels else None
         recording = calls.sent(source, sr)
-        call = calls.predicting(
-            recording.data, model=model, top_k=top_k, segments=segments, channels=channels
-        )
+        call = calls.predicting(recording, Asked(model, top_k, segments, split_channels))
         return self._ask(call, recording.heard)
 
     def batch(
@@ -123,13 +120,7 @@ class Client:
             ValueError: there are no sources.
         """
         recordings = [calls.sent(source, sr) for source in sources]
-        call = calls.predicting_batch(
-            [recording.data for recording in recordings],
-            model=model,
-            top_k=top_k,
-            segments=segments,
-            channels="split" if split_channels else None,
-        )
+        call = calls.predicting_batch(recordings, Asked(model, top_k, segments, split_channels))
         return self._ask(call, partial(calls.results_of, recordings))
 
     def models(self) -> Models:
