@@ -275,5 +275,5 @@ def reaching(url: object) -> Iterator[None]:
     except httpx.RequestError as error:
         # Those of an event loop say nothing of themselves.
         raise Unreachable(
-            f"{url} was reached and gave no answer that can be read ({error or type(error).__name__})."
+            f"{url} was reached and gave no answer that can be read ({str(error) or type(error).__name__})."
         ) from error
