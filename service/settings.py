@@ -151,6 +151,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_are_enough(self) -> Self:
+        # The keys first: those of the variable and of the file may contradict each other.
         if not self.keys and self.rate_per_minute:
             raise ValueError("UNDERTONE_RATE_PER_MINUTE is for each key, and there is no key")
         return self

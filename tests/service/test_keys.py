@@ -239,6 +239,9 @@ def test_keys_can_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("UNDERTONE_API_KEYS_FILE", str(file))
     monkeypatch.setenv("UNDERTONE_API_KEYS", "carol:" + 16 * "c")
     assert Settings().keys == {"alice": ALICE, "bob": BOB, "carol": 16 * "c"}
+    monkeypatch.setenv("UNDERTONE_API_KEYS", f"bob:{ALICE}")
+    with pytest.raises(ValidationError, match=r"two keys named bob|have the same key"):
+        Settings()
 
 
 @pytest.mark.parametrize(

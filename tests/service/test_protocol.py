@@ -41,6 +41,23 @@ def connected(url: str, times: int = 1, said: bytes = b"") -> Iterator[list[sock
         yield connections
 
 
+def talked_at(connection: socket.socket, piece: bytes, times: int) -> bytes:
+    """What a connection answers to whoever goes on talking, until it ends, as it has to."""
+    connection.settimeout(0.02)
+    answer = b""
+    for _ in range(times):
+        try:
+            connection.sendall(piece)
+            if not (more := connection.recv(65_536)):
+                return answer
+            answer += more
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return answer
+    pytest.fail("it listens still")
+
+
 @pytest.mark.parametrize("said", [b"", b"P", HEADER, HEADER + b"X: " + 9_000 * b"y"])
 def test_headers_that_do_not_end_are_not_waited_for_and_keep_nobody_waiting(url, said):
     with connected(url, 50, said) as slow:
@@ -150,25 +167,9 @@ def test_who_asks_first_is_told_to_go_on(url):
 
 def test_the_rest_of_a_body_that_was_refused_is_not_listened_to_forever(url, monkeypatch):
     monkeypatch.setattr("service.protocol.REST_S", 0.3)
-    with connected(url) as (connection,):
-        connection.settimeout(0.02)
-        connection.sendall(
-            b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 10000000\r\n\r\n"
-        )
-        answer = b""
-        for _ in range(1_000):
-            try:
-                connection.sendall(b"x")
-                if not (more := connection.recv(4_096)):
-                    break
-                answer += more
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                break
-        else:
-            pytest.fail("it listens still")
-        assert answer.startswith(b"HTTP/1.1 404")
+    said = b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 10000000\r\n\r\n"
+    with connected(url, said=said) as (connection,):
+        assert talked_at(connection, b"x", 1_000).startswith(b"HTTP/1.1 404")
 
 
 TOO_LARGE = HEADER + b"Content-Length: 100000000\r\n\r\n"
@@ -351,23 +352,9 @@ def test_a_large_header_is_heard(url):
 @pytest.mark.parametrize("after", [b"5\r\nhello\r\n0\r\n", b"5;"], ids=["trailers", "a chunk"])
 def test_what_stands_beside_a_body_is_not_kept_either(url, after):
     head = HEADER + b"Transfer-Encoding: chunked\r\n\r\n"
+    more = 2_000 * b"X: yyyyy\r\n" if after.endswith(b"\n") else 20_000 * b"y"
     with connected(url, said=head + after) as (connection,):
-        connection.settimeout(0.02)
-        answer = b""
-        for _ in range(1_000):
-            try:
-                connection.sendall(
-                    2_000 * b"X: yyyyy\r\n" if after[-1:] == b"\n" else 20_000 * b"y"
-                )
-                if not (more := connection.recv(65_536)):
-                    break
-                answer += more
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                break
-        else:
-            pytest.fail("it listens still")
+        talked_at(connection, more, 200)
 
 
 @pytest.mark.parametrize(
