@@ -182,8 +182,8 @@ class PredictionReply(Reply):
     label: str
     """The likeliest emotion."""
     score: float
-    """Its probability, from 0 to 1, calibrated on actors whom the models of the
-    cross-validation had not heard."""
+    """Its probability, from 0 to 1, calibrated on people whom networks of the same
+    recipe had not heard, where the corpus has enough of them."""
     probabilities: tuple[EmotionReply, ...]
     """Every emotion that the model knows (the ``top_k`` likeliest, if asked), likeliest first.
     All together sum to 1."""

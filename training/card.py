@@ -7,6 +7,7 @@ from typing import Final
 from training import passages
 from training.crossval import Crossval
 from training.licences import CORPORA
+from training.metrics import ece_by_chance
 from training.protocols import Reported
 from training.recipe import Recipe
 from training.report import draw
@@ -32,6 +33,7 @@ $protocol.
 | accuracy | $accuracy |
 | macro-F1 | $macro_f1 |
 | ECE before and after temperature scaling, 15 bins | $ece_before, $ece |
+| ECE that chance leaves a model which is right just as often as it says; 95 % | $by_chance |
 $seed_rows
 `$command` makes these figures again, within what seeds and processors change. Every one of them is
 computed from `$predictions`, one row a clip$again. $chosen$revisions
@@ -137,6 +139,7 @@ def write_card(
         macro_f1=f"{metrics.macro_f1:.3f}",
         ece_before=f"{metrics.ece_before:.3f}",
         ece=f"{metrics.ece:.3f}",
+        by_chance=_by_chance(evidence),
         n_speakers=metrics.n_speakers,
         seed_rows=_seed_rows(metrics),
         command=metrics.command,
@@ -187,6 +190,13 @@ def write_card(
         ),
     )
     (folder / CARD).write_text(text)
+
+
+def _by_chance(evidence: Crossval) -> str:
+    """What an ECE would be if every probability were true."""
+    first = evidence.test.of_seed(evidence.metrics.seeds[0])
+    mean, low, high = ece_by_chance(first.probabilities)
+    return f"{mean:.3f}; {low:.3f} to {high:.3f}"
 
 
 def _chosen(recipe: Recipe) -> str:

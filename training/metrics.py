@@ -15,6 +15,9 @@ Probabilities = NDArray[np.floating]
 
 ECE_BINS: Final = 15
 
+FEW_SPEAKERS: Final = 8
+"""Of fewer, an interval over speakers says nothing: of two, it is the worse and the better one."""
+
 
 def confusion(truth: Truth, predicted: Truth, n_classes: int) -> NDArray[np.int64]:
     """Counts, ``int[n_classes, n_classes]``: rows are the truth, columns the prediction."""
@@ -74,6 +77,24 @@ def reliability(
     return edges, counts, mean_confidence, mean_accuracy
 
 
+def ece_by_chance(
+    probabilities: Probabilities, n_bins: int = ECE_BINS, *, draws: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """The ECE of a model that is right exactly as often as it says, on as many clips: mean and 95 % of draws.
+
+    Bins of a finite sample stray from their mean, so that no ECE is 0 ("consistency bars", Bröcker and
+    Smith 2007, https://doi.org/10.1175/WAF993.1).
+    """
+    confidence = probabilities.max(axis=1)
+    edges = np.linspace(0, 1, n_bins + 1)
+    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
+    right = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
+    gaps = [(right - confidence)[:, index == each].sum(axis=1) for each in range(n_bins)]
+    found = np.abs(gaps).sum(axis=0) / len(confidence)
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(found.mean()), float(low), float(high)
+
+
 def bootstrap_uar(
     truth: Truth,
     predicted: Truth,
@@ -85,11 +106,11 @@ def bootstrap_uar(
 ) -> tuple[float, float] | None:
     """95 % interval of the UAR over speakers drawn with replacement (percentile bootstrap).
 
-    The speaker is the unit, not the clip: clips of one person are right or wrong together. One speaker
-    says nothing of others, and there is no interval.
+    The speaker is the unit, not the clip: clips of one person are right or wrong together. Of fewer than
+    `FEW_SPEAKERS` there is none.
     """
     names = sorted(set(speakers))
-    if len(names) < 2:
+    if len(names) < FEW_SPEAKERS:
         return None
     owner = np.array([names.index(speaker) for speaker in speakers])
     by_speaker = np.stack(

@@ -75,7 +75,7 @@ REPORTS: Final = "reports"
 
 _FIVE_HEADINGS: Final = ("model", "accuracy", "UAR")
 
-_KNOWN_HEADINGS: Final = ("recipe", "accuracy on a random fifth", "UAR")
+_KNOWN_HEADINGS: Final = ("recipe", "accuracy on a random fifth", "UAR", "ECE")
 
 _ELSEWHERE_HEADINGS: Final = ("model", "heard", "clips", "accuracy", "UAR", "ECE")
 
@@ -128,7 +128,14 @@ def reports(models: Path) -> dict[str, Metrics]:
 def _known(found: Mapping[str, Metrics]) -> str:
     """Recipes for a random split; nothing where there is none."""
     lines = [
-        _row((f"`{name}`", _accuracy(metrics), f"**{mean_and_sd(metrics.uar_per_seed)}**"))
+        _row(
+            (
+                f"`{name}`",
+                _accuracy(metrics),
+                f"**{mean_and_sd(metrics.uar_per_seed)}**",
+                f"{metrics.ece:.3f}",
+            )
+        )
         for name, metrics in found.items()
     ]
     return _KNOWN.substitute(table=_table(_KNOWN_HEADINGS, lines)) if lines else ""

@@ -122,7 +122,8 @@ def mean_and_sd(values: Sequence[float]) -> str:
 def interval(metrics: Metrics) -> str:
     """Of the UAR over speakers, in words."""
     if metrics.uar_ci95 is None:
-        return "none: one speaker says nothing of others"
+        people = "1 speaker is" if metrics.n_speakers == 1 else f"{metrics.n_speakers} speakers are"
+        return f"none: {people} too few to tell of others"
     low, high = metrics.uar_ci95
     return f"{low:.3f} to {high:.3f}"
 

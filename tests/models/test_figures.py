@@ -1,6 +1,7 @@
 """No figure stands alone: everything that a shipped model claims follows from committed predictions."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from training import abstain, predictions, recipe, robustness, screen, ship
 from training.calibrate import HEARD
 from training.conditions import CONDITIONS, PLAIN
 from training.crossval import EVIDENCE, PREDICTIONS, VALIDATION
+from training.errors import RunError
 from training.evaluate import evaluate, uar_of
+from training.restore import restore
 from training.splits import EMOBOX, FIVE
 from training.task import is_recipe
+from training.vouch import vouch
 from undertone.bundle import find, open_bundle
 from undertone.spec import Centre
 
@@ -133,7 +137,7 @@ def test_a_random_split_tests_a_fifth_and_validates_on_none_of_it(bundle):
 def test_the_card_says_what_the_manifest_says(bundle):
     card = (bundle.path / "README.md").read_text()
     for name, metrics in bundle.manifest.metrics.items():
-        values = (metrics.uar, metrics.accuracy, metrics.macro_f1, *metrics.uar_ci95)
+        values = (metrics.uar, metrics.accuracy, metrics.macro_f1, *(metrics.uar_ci95 or ()))
         if name.endswith("/random"):  # told as one figure over all seeds
             values = [np.mean(metrics.accuracy_per_seed)]
             if len(metrics.seeds) > 1:
@@ -142,6 +146,18 @@ def test_the_card_says_what_the_manifest_says(bundle):
             assert f"{value:.3f}" in card
     for word in ("Not for", "AI Act", bundle.manifest.revision, bundle.manifest.licence):
         assert word in card
+
+
+@pytest.mark.recordings
+@each_bundle
+def test_the_card_is_what_is_written_of_the_evidence_beside_it(bundle, recordings, tmp_path):
+    """Whatever differs, in one figure or one word, is news to `vouch`."""
+    learnt = recipe.load(bundle.manifest.recipe)
+    models = tmp_path / "models"
+    shutil.copytree(bundle.path, models / bundle.path.name)
+    restore(learnt, tmp_path / "runs", models)
+    with pytest.raises(RunError, match="nothing finished there"):
+        vouch(learnt, recordings, tmp_path / "runs", models)
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,12 @@ def test_a_class_that_never_occurs_is_left_out_of_the_mean():
     assert metrics.macro_f1(matrix) == pytest.approx((2 / 3 + 0) / 2)
 
 
-def test_one_speaker_has_no_interval():
+@pytest.mark.parametrize("n_speakers", [1, 2, 7])
+def test_a_few_speakers_have_no_interval(n_speakers):
     truth, probabilities = draw(0)
     predicted = probabilities.argmax(axis=1)
-    assert metrics.bootstrap_uar(truth, predicted, ["mine/unknown"] * len(truth), 5) is None
+    speakers = [f"mine/{index % n_speakers}" for index in range(len(truth))]
+    assert metrics.bootstrap_uar(truth, predicted, speakers, 5) is None
 
 
 def test_ece_of_one_bin_by_hand():
@@ -76,6 +78,23 @@ def test_ece_of_honest_probabilities_is_small_and_of_boasting_ones_is_not():
     boasting = np.stack([np.full(50_000, 0.99), np.full(50_000, 0.01)], axis=1)
     assert metrics.ece(truth, honest) < 0.01
     assert metrics.ece(truth, boasting) > 0.2
+
+
+def test_what_chance_leaves_of_an_ece():
+    """As drawn clip by clip, through `metrics.ece` itself; and less of it with more clips."""
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.5, 1, 300)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    drawn = [
+        metrics.ece((generator.uniform(size=300) > confidence).astype(int), probabilities)
+        for _ in range(1000)
+    ]
+    mean, low, high = metrics.ece_by_chance(probabilities)
+    assert mean == pytest.approx(np.mean(drawn), rel=0.03)
+    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), rel=0.1)
+    assert metrics.ece_by_chance(np.repeat(probabilities, 16, axis=0))[0] == pytest.approx(
+        mean / 4, rel=0.1
+    )
 
 
 @given(st.integers(0, 1000))

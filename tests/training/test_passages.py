@@ -39,10 +39,15 @@ def test_nothing_is_told_apart_where_nobody_chose():
 def test_it_says_how_much_people_differ():
     text = passages.voices(evidence(lambda number: number % 2 == 0 or number > 20))
     assert "Of 24 speakers (seed 0)" in text
-    assert "lowest for `ravdess/01` (0.500)" in text
-    assert "for `ravdess/24` (1.000)" in text
+    assert "lowest for 10 of them (0.500)" in text
+    assert "highest for 14 of them (1.000)" in text
     assert "clips of women, 1.000 are heard rightly" in text
     assert f"clips of men, {(10 * 0.5 + 2) / 12:.3f} are heard rightly" in text
+
+
+def test_speakers_who_are_heard_equally_well_are_named_together():
+    text = passages.voices(evidence(lambda number: number not in (3, 5)))
+    assert "lowest for `ravdess/03` and `ravdess/05` (0.500)" in text
 
 
 def test_of_a_few_speakers_nothing_is_said_one_by_one():
