@@ -88,6 +88,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
         ],
         generate_unique_id_function=lambda route: route.name,
         openapi_url=None,
+        redirect_slashes=False,  # of a POST, few clients follow one; and a proxy's address is another
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
             responses={**refusals, **problems.responses("rate_limited")},
             dependencies=keyed,
         )
+    app.include_router(stream.elsewhere)
     app.include_router(info.router, responses=refusals, dependencies=keyed)
     app.include_router(info.open_router, responses=problems.UNFORESEEN)
     if settings.docs:

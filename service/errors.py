@@ -4,6 +4,7 @@ UndertoneError
 └── ServiceError
     ├── MalformedRequest      the body is not the form that it should be, or it is no HTTP at all
     ├── HeaderTooLarge        address and header are larger than any that make sense
+    ├── NothingHere           there is no stream at this address
     ├── InvalidRequest        a parameter is out of range
     ├── UnsupportedMediaType  the Content-Type is neither a form nor audio
     ├── UploadStalled         the client stopped sending
@@ -43,6 +44,12 @@ class HeaderTooLarge(ServiceError):
     """Address and header are larger than any that make sense."""
 
     code = "header_too_large"
+
+
+class NothingHere(ServiceError):
+    """There is no stream at this address."""
+
+    code = "not_found"
 
 
 class InvalidRequest(ServiceError):

@@ -7,10 +7,14 @@ beside the service, so it imports nothing but a little of the standard library.
 import os
 import sys
 from http.client import HTTPConnection, HTTPException
+from typing import Final
+
+_EVERY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # asked, not listened on
+"""Addresses that stand for all of the machine, with the one to ask."""
 
 
 def main() -> int:
-    """Ask ``/readyz`` on the port that ``UNDERTONE_PORT`` names, 8000 where it is unset.
+    """Ask ``/readyz`` where ``UNDERTONE_HOST`` and ``UNDERTONE_PORT`` say; 127.0.0.1 and 8000 where unset.
 
     Prints one line that says what came back, for ``docker inspect`` to show.
 
@@ -18,7 +22,9 @@ def main() -> int:
         The exit status: 0 when the service answers 200 within 4 s, else 1.
     """
     port = os.environ.get("UNDERTONE_PORT") or "8000"  # empty counts as unset, as in the settings
-    address = f"127.0.0.1:{port}"
+    host = os.environ.get("UNDERTONE_HOST") or "127.0.0.1"
+    host = _EVERY.get(host, host)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         # Not urllib: that would ask whatever proxy the environment of a container names.
         connection = HTTPConnection(address, timeout=4)

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service import unheard
 from service.errors import HeaderTooLarge, MalformedRequest
@@ -37,8 +38,10 @@ REST_BYTES: Final = 256 * 1024 * 1024
 """How much of it is taken and thrown away; ten minutes of 24 bits in stereo at 48 kHz are 165 MiB."""
 
 
-_H2C: Final = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
-_H2C_WITHIN: Final = 4096
+_OFFER: Final = re.compile(
+    rb"\r\nupgrade:(?![ \t]*websocket[ \t]*\r\n)[^\r\n]*(?=\r\n)", re.IGNORECASE
+)
+_OFFER_WITHIN: Final = 4096
 
 
 class PunctualProtocol(HttpToolsProtocol):
@@ -54,6 +57,8 @@ class PunctualProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _is_between_requests = True
     _unheard = 0  # bytes since a header, or a piece of a body, was last complete
+    _answering: RequestResponseCycle | None = None  # `cycle` is the newest, which may have to wait
+    _waiting = 0  # bytes of those that do
     _is_turned_away = False
     _rest = 0
     _rest_ends: float | None = None
@@ -68,7 +73,8 @@ class PunctualProtocol(HttpToolsProtocol):
         """Hear what came, or throw it away where all was said."""
         if self._rest_ends is not None:
             self._throw_away(len(data))
-            return
+            if not self._is_kept:
+                return
         self._unheard += len(data)
         super().data_received(_as_http_1(data) if self._is_between_requests else data)
         if self._unheard > HEADER_BYTES and not self._is_turned_away:
@@ -93,6 +99,10 @@ class PunctualProtocol(HttpToolsProtocol):
         self._unheard = 0
         self._stop()
         super().on_headers_complete()
+        # uvicorn listens no more where a request has to wait, and would not hear that the client goes.
+        self._waiting = self._waiting + size if self.pipeline else 0
+        if 0 < self._waiting < HEADER_BYTES:
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # it never says why
         """Say why the parser ended."""
@@ -103,6 +113,7 @@ class PunctualProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""
         self._unheard = 0
+        self._waiting += len(body) if self.pipeline else 0
         if not (self.cycle.body or self.cycle.response_complete):
             self.cycle.body = body  # type: ignore[assignment]  # it is handed on as bytes
             body = b""
@@ -113,8 +124,12 @@ class PunctualProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Begin to wait for the next header; what is still sent of the last body does not count."""
         super().on_response_complete()
-        if self.cycle.response_complete and not self.transport.is_closing():
-            self._wait(REST_S if self.cycle.more_body else HEADER_S)
+        if not self.cycle.response_complete or self.transport.is_closing():
+            return
+        if self.cycle.more_body:
+            self._begin_rest()
+        else:
+            self._wait(HEADER_S)
 
     def on_message_complete(self) -> None:
         """Begin to wait for the next header, where the answer was there before the end of the body."""
@@ -122,6 +137,7 @@ class PunctualProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
             self.cycle.more_body = False
+            self._rest_ends = None
             self._wait(HEADER_S)
 
     def shutdown(self) -> None:
@@ -151,7 +167,19 @@ class PunctualProtocol(HttpToolsProtocol):
         """Wait no more."""
         self._stop()
         self._sending.unwatch()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    @property
+    def _is_kept(self) -> bool:
+        """Whether requests may follow the rest of a body."""
+        return not self._is_turned_away and self.cycle is not None and self.cycle.keep_alive
 
     def _listens_on(self) -> bool:
         """Whether a connection that is to be closed is listened to first, for the rest of a body."""
@@ -161,10 +189,13 @@ class PunctualProtocol(HttpToolsProtocol):
         )
         if is_over or not has_rest:
             return False
-        self._rest_ends, self._rest = self.loop.time() + REST_S, REST_BYTES
+        self._begin_rest()
         self.flow.resume_reading()
-        self._throw_away(0)
         return True
+
+    def _begin_rest(self) -> None:
+        self._rest_ends, self._rest = self.loop.time() + REST_S, REST_BYTES
+        self._throw_away(0)
 
     def _no_http(self) -> MalformedRequest:
         if self.cycle is not None and not self.cycle.response_complete:
@@ -207,14 +238,13 @@ class PunctualProtocol(HttpToolsProtocol):
 
 
 def _as_http_1(data: bytes) -> bytes:
-    """The beginning of a request without its offer to go on in HTTP/2, which nobody has to take.
+    """The beginning of a request without its offer to go on in another protocol, which nobody has to take.
 
-    curl with --http2 and Java's HttpClient make it; the parser would take the body for something else.
+    curl with --http2 and Java's HttpClient offer HTTP/2 so; the parser would take the body for something
+    else. WebSockets are the only such protocol here.
     """
-    if data.find(b"h2c", 0, _H2C_WITHIN) < 0:
-        return data
-    end = data.find(b"\r\n\r\n")
-    offer = _H2C.search(data, 0, end + 2 if end >= 0 else len(data))
+    end = data.find(b"\r\n\r\n", 0, _OFFER_WITHIN)
+    offer = _OFFER.search(data, 0, end + 2 if end >= 0 else _OFFER_WITHIN)
     return data[: offer.start()] + data[offer.end() :] if offer else data
 
 

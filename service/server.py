@@ -134,7 +134,7 @@ def _bind(host: str, port: int) -> socket.socket:
         except OSError:
             bound.close()
             raise
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, UnicodeError) as error:  # a name may be none that can be asked for
+        reason = getattr(error, "strerror", None) or error
         raise AddressUnavailable(f"cannot listen on {host}:{port}: {reason}") from error
     return bound

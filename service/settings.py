@@ -1,6 +1,5 @@
 """What an operator can set, by environment variable; `undertone serve` takes nothing else."""
 
-import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property
@@ -23,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.origins import require_origin
 from service.secrets import parse_keys
 from undertone.limits import Limits
+from undertone.processors import available
 
 
 def _models_folder() -> Path:
@@ -104,8 +104,8 @@ class Settings(BaseSettings):
 
     threads: PositiveInt | None = None
     """How many processors a process may fill: its event loop, which prepares sound, fills one, and the
-    network the others; with one, the loop does both. Unset: the processors, divided among the
-    processes."""
+    network the others; with one, the loop does both. Unset: the processors that it may use (of the
+    machine, or of its container), divided among the processes."""
 
     api_keys: SecretStr | None = None
     """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without
@@ -142,13 +142,6 @@ class Settings(BaseSettings):
             parse_keys(value.get_secret_value())
         return value
 
-    @field_validator("api_keys_file")
-    @classmethod
-    def _holds_keys(cls, value: Path | None) -> Path | None:
-        if value:
-            parse_keys(_text(value))
-        return value
-
     @model_validator(mode="after")
     def _keys_are_enough(self) -> Self:
         # The keys first: those of the variable and of the file may contradict each other.
@@ -161,7 +154,7 @@ class Settings(BaseSettings):
         """The keys, by the names of those who hold them."""
         texts = [self.api_keys.get_secret_value()] if self.api_keys else []
         if self.api_keys_file:
-            texts.append(_text(self.api_keys_file))
+            texts.append(_keys_in(self.api_keys_file))
         return parse_keys("\n".join(texts)) if texts else {}
 
     @property
@@ -172,7 +165,7 @@ class Settings(BaseSettings):
     @property
     def crew(self) -> int:
         """How many processors this process may fill."""
-        return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+        return self.threads or max(1, available() // self.workers)
 
 
 def misspelt(environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -191,11 +184,15 @@ def explain(error: ValidationError) -> str:
     return "\n".join(map(_explain, error.errors()))
 
 
-def _text(path: Path) -> str:
+def _keys_in(path: Path) -> str:
+    """The text of a file of keys, which is read once: it may be a pipe."""
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot be read: {error}") from error
+        text = path.read_text()
+        parse_keys(text)
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read: {error}" if isinstance(error, OSError | UnicodeError) else error
+        raise ValueError(f"UNDERTONE_API_KEYS_FILE={path}: {reason}") from error
+    return text
 
 
 def _explain(wrong: ErrorDetails) -> str:

@@ -16,12 +16,13 @@ from typing import Final, TypeVar
 from fastapi import APIRouter, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service.errors import InvalidRequest, NotReady, UpgradeRequired, UploadStalled
+from service.errors import InvalidRequest, NothingHere, NotReady, UpgradeRequired, UploadStalled
 from service.incoming import Frames, read_word
 from service.listening import Listening
 from service.messages import EXAMPLES, ReadyMessage, SegmentMessage, SummaryMessage
 from service.metrics import Metrics
 from service.problems import close_code, internal_error_message, problem_message, responses
+from service.refuse import refuse
 from service.schemas import Reply
 from service.serving import Serving
 from undertone.errors import UndertoneError
@@ -40,6 +41,9 @@ Result = TypeVar("Result")
 _log = logging.getLogger("undertone.stream")
 
 router = APIRouter(tags=["predict"])
+
+elsewhere = APIRouter()
+"""To be included after all that has streams."""
 
 
 _PARAMETERS: Final = [
@@ -92,6 +96,17 @@ async def stream_needs_websocket() -> None:
     raise UpgradeRequired(
         "A stream is a WebSocket, and this is a plain GET. Open ws://…/stream, see docs/api.md.",
         allowed={"upgrade": "websocket"},
+    )
+
+
+@elsewhere.websocket("/{path:path}")
+async def nothing_there(websocket: WebSocket) -> None:
+    """A WebSocket at any other address."""
+    await refuse(
+        NothingHere("There is no stream at this address; open ws://…/stream, see docs/api.md."),
+        websocket.scope,
+        websocket.receive,
+        websocket.send,
     )
 
 

@@ -25,6 +25,7 @@ from rich.progress import (
 
 from training.errors import RunError
 from training.task import Member, Report, Run, is_finished
+from undertone.processors import available
 from undertone.saved_model import import_tensorflow
 
 AnyTask = TypeVar("AnyTask", Run, Member)
@@ -91,7 +92,7 @@ def do_all(
 
 def default_jobs() -> int:
     """As many runs at a time as there are cores for this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available()
 
 
 def _bars(console: Console) -> Progress:

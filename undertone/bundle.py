@@ -238,7 +238,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         with _readable(path, MANIFEST):
             raw = json.loads((path / MANIFEST).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleCorrupt(f"{path}: {MANIFEST} is not JSON ({error})") from error
     if not isinstance(raw, dict):
         raise BundleCorrupt(f"{path}: {MANIFEST} is not a JSON object")

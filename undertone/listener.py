@@ -88,7 +88,7 @@ class Ear:
         self._reel = Reel(self._grid)
         self._survey = Survey(1)
         self._encoding = "pcm_s16"
-        self._low = self._high = 0.0
+        self._low, self._high = np.inf, -np.inf
         self._heard: dict[Span, tuple[Verdict, NDArray[np.float32] | None]] = {}
         self._segments: list[Segment] = []
 

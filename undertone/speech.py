@@ -58,6 +58,9 @@ _OUTLIERS: Final = 3
 """Frames that may be louder than what counts as loudest: a bump of the microphone is no reference."""
 _FLOOR_DB: Final = 60.0
 _TINY: Final = 1e-12
+_UNSCALED: Final = 2.0**10
+"""Samples that reach further are integers, as large as `undertone.survey.LARGEST`: powers of them squared,
+as the entropy of a frame has them, are more than a float32 holds."""
 _PERIODIC: Final = 0.5
 _FIRST_PEAK: Final = 0.85
 """Of the best: the shortest period that repeats nearly as well as any is the pitch."""
@@ -122,8 +125,11 @@ def judge(samples: NDArray[np.float32], sr: int) -> Verdict:
         samples: float32[n], mono, of any level; meant for half a second to six.
         sr: its rate, in Hz; at least 8000.
     """
-    if not samples.size or np.ptp(samples) < 2 * SILENCE:
+    extent = float(np.ptp(samples)) if samples.size else 0.0
+    if extent < 2 * SILENCE:
         return Verdict(-math.inf, reason="no_speech")
+    if extent > _UNSCALED:
+        samples = np.ldexp(samples, -math.frexp(extent)[1])
     power, loud = _loud_frames(samples, sr)
     found = _signs(power, loud, sr)
     evidence = weigh(found)

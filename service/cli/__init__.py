@@ -14,8 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import undertone
 from service.cli import listen, models, predict, serve, show, verify
+from service.cli.common import Commands
 
 app = typer.Typer(
+    cls=Commands,
     help="Undertone hears how something is said.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

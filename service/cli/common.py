@@ -1,12 +1,14 @@
 """What the commands share: the options that several have, settings, and failing in one line."""
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from undertone.errors import UndertoneError
 
@@ -53,6 +55,33 @@ def failing_in_one_line() -> Iterator[None]:
         yield
     except UndertoneError as error:
         fail(error.detail)
+
+
+class Commands(TyperGroup):
+    """The commands; one that cannot write, as on a full disk, ends in one line, too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the one that was asked for."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                if sys.stdout is not None:  # closed by whoever called
+                    sys.stdout.flush()
+        except BrokenPipeError:  # of stdout: nobody reads any more, and the command ends quietly
+            raise
+        except OSError as error:
+            _forget_stdout()
+            reason = error.strerror or str(error)
+            fail(f"{shown(error.filename)}: {reason}" if error.filename else reason)
+
+
+def _forget_stdout() -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def fail(message: str) -> NoReturn:

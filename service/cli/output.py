@@ -73,6 +73,8 @@ def format_for(form: Format | None, output: Path | None, sources: Iterable[Path]
         output: the file, if it was said; stdout otherwise.
         sources: the recordings that are to be answered.
     """
+    if output is None and sys.stdout is None:
+        fail("there is no stdout to write to; name a file with -o")
     if output is None:
         return form or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
     suffix = output.suffix.lower()
@@ -95,7 +97,7 @@ def open_writer(
     split_channels: bool,
     top_k: int | None,
 ) -> Writer:
-    """The writer for a format.
+    """The writer for a format; ends the process where the file cannot be written.
 
     Args:
         form: as `format_for` says.
@@ -104,11 +106,14 @@ def open_writer(
         segments: whether answers hold a timeline.
         split_channels: whether they hold each channel for itself.
         top_k: how many emotions to show in a table or as JSON.
-
-    Raises:
-        OSError: the file cannot be written.
     """
-    file = sys.stdout if output is None else output.open("w", encoding="utf-8", newline="")
+    if output is None:
+        file = sys.stdout
+    else:
+        try:
+            file = output.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            fail(f"cannot write {output}: {error.strerror or error}")
     match form:
         case Format.TABLE:
             return TableWriter(

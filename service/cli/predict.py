@@ -75,12 +75,7 @@ def predict(
     form = format_for(form, output, (source.path for source in sources))
     asked = {"segments": segments, "split_channels": split_channels}
     with hearing(model, models, url, key, **asked) as heard:
-        try:
-            writer = open_writer(form, output, heard.emotions, top_k=top_k, **asked)
-        except BrokenPipeError:  # of stdout: nobody reads any more, and the command ends quietly
-            raise
-        except OSError as error:
-            fail(f"cannot write {output}: {error.strerror or error}")
+        writer = open_writer(form, output, heard.emotions, top_k=top_k, **asked)
         failed = _run(heard, sources, writer)
     raise typer.Exit(int(failed))
 

@@ -129,6 +129,14 @@ def test_a_fault_in_a_stream_ends_it_with_its_id_alone(caplog):
     assert failed.fields["request_id"] == said["request_id"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/predict/"), ("GET", "/models/"), ("GET", "/docs/")]
+)
+def test_a_slash_too_many_is_a_problem_and_no_way_elsewhere(client, method, path):
+    reply = client.request(method, path)
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+
 def test_addresses_that_are_not_there_are_problems(client):
     response = client.get("/predictions")
     assert response.status_code == 404

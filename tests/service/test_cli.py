@@ -70,6 +70,14 @@ def test_a_model_that_is_broken_hides_no_other(undertone, bundle, tmp_path):
     assert "broken is unavailable" in result.stderr
 
 
+def test_a_host_that_is_no_name_is_said_in_one_line(undertone, monkeypatch):
+    monkeypatch.setenv("UNDERTONE_HOST", "a..b")
+    result = undertone("serve")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("undertone: cannot listen on a..b:8000: ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_the_version_is_told(undertone):
     assert undertone("--version").stdout == f"undertone {version}\n"
 

@@ -178,6 +178,45 @@ def test_an_ending_reader_ends_it_quietly(bundle, clips):
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "predict --format csv {clip} -o /dev/full",
+        "predict --format csv {clip} > /dev/full",
+        "predict --format table {clip} > /dev/full",
+        "listen --file {clip} > /dev/full",
+        "models > /dev/full",
+        "verify > /dev/full",
+    ],
+)
+def test_a_full_disk_is_said_in_one_line(bundle, clips, command):
+    script = 'exec "$PYTHON" -c "from service.cli import app; app()" ' + command
+    done = subprocess.run(
+        ["bash", "-c", script.format(clip='"$CLIP"')],
+        env={**os.environ, "PYTHON": sys.executable, "CLIP": str(clips[0])}
+        | {"UNDERTONE_MODELS": str(bundle.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "undertone: No space left on device\n")
+
+
+def test_without_a_stdout_a_file_is_asked_for(bundle, clips):
+    script = (
+        f"""exec '{sys.executable}' -c 'from service.cli import app; app()' predict "$CLIP" >&-"""
+    )
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "CLIP": str(clips[0]), "UNDERTONE_MODELS": str(bundle.parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "undertone: there is no stdout to write to; name a file with -o\n"
+
+
+@pytest.mark.parametrize(
     ("form", "name"), [("csv", "out.csv"), ("csv", None), ("jsonl", "out.jsonl"), ("table", None)]
 )
 def test_a_name_that_is_no_utf_8_is_written_all_the_same(undertone, clips, form, name):

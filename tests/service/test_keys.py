@@ -2,6 +2,7 @@ import asyncio
 import hmac
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,6 +243,16 @@ def test_keys_can_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("UNDERTONE_API_KEYS", f"bob:{ALICE}")
     with pytest.raises(ValidationError, match=r"two keys named bob|have the same key"):
         Settings()
+
+
+def test_a_file_of_keys_may_be_a_pipe(monkeypatch: pytest.MonkeyPatch):
+    read, written = os.pipe()
+    os.write(written, f"alice:{ALICE}".encode())
+    os.close(written)
+    monkeypatch.setenv("UNDERTONE_API_KEYS_FILE", f"/dev/fd/{read}")
+    settings = Settings()
+    os.close(read)
+    assert settings.keys == {"alice": ALICE}
 
 
 @pytest.mark.parametrize(

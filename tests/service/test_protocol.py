@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI, Request
 from uvicorn.server import ServerState
 
 from service.app import create_app
@@ -456,3 +458,68 @@ def test_only_the_header_is_an_offer(url):
         for _ in range(2):
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("offer", [b"foo", b"TLS/1.0, HTTP/1.1", b"websocket/13"])
+def test_no_protocol_that_is_offered_costs_a_body(url, offer):
+    body = hum_wav()
+    said = HEADER + b"Connection: Upgrade\r\nUpgrade: %b\r\n" % offer
+    with connected(url) as (connection,):
+        for _ in range(2):
+            connection.sendall(said + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "more", [b"", GET, 3 * GET, HEADER + b"Content-Length: 9\r\n\r\nsomething"]
+)
+def test_work_hears_that_its_client_goes_whatever_else_that_asked_for(more):
+    asked, gone = threading.Event(), threading.Event()
+    app = FastAPI()
+
+    @app.post("/predict")
+    async def wait(request: Request) -> None:
+        await request.body()
+        asked.set()
+        async with asyncio.timeout(20):
+            if (await request.receive())["type"] == "http.disconnect":
+                gone.set()
+
+    with running(app) as url:
+        with connected(url, said=HEADER + b"Content-Length: 9\r\n\r\nsomething" + more):
+            assert asked.wait(30)
+            assert not gone.wait(0.1)
+        assert gone.wait(10), "it goes on for nobody"
+
+
+def test_what_follows_the_rest_of_a_refused_body_is_answered(url):
+    with connected(url) as (connection,):
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 3000\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404")
+        for _ in range(3):
+            connection.sendall(1_000 * b"x")
+            time.sleep(0.05)
+        connection.sendall(GET)
+        assert connection.recv(65_536).endswith(b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "piece"),
+    [("REST_S", 0.3, b"x"), ("REST_PAUSE_S", 0.3, b""), ("REST_BYTES", 2**20, bytes(2**16))],
+)
+def test_the_rest_of_a_body_is_bounded_where_requests_may_follow_it(
+    url, monkeypatch, bound, value, piece
+):
+    monkeypatch.setattr(f"service.protocol.{bound}", value)
+    said = b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 20000000\r\n\r\n"
+    with connected(url, said=said) as (connection,):
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404")
+        connection.settimeout(5)
+        for _ in range(100 if piece else 1):
+            try:
+                connection.sendall(piece or b"x")
+                time.sleep(0.01)
+            except ConnectionError:
+                return
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""

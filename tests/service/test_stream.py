@@ -69,6 +69,13 @@ def of_page(client: httpx.Client, origin: str) -> tuple[list[dict], int | None]:
         return [json.loads(refused.response.body or b"{}")], 4000 + refused.response.status_code
 
 
+@pytest.mark.parametrize("path", ["/nope", "/healthz", "/stream/", "/static/page/index.html", "/"])
+def test_elsewhere_there_is_no_stream(client, path):
+    with connect(str(client.base_url.copy_with(scheme="ws", path=path))) as connection:
+        (problem,), code = received(connection)
+    assert (problem["code"], problem["status"], code) == ("not_found", 404, 4404)
+
+
 def test_pages_of_the_service_itself_may_stream(client):
     own = f"{client.base_url.host}:{client.base_url.port}"
     for origin in (f"http://{own}", f"https://{own}"):

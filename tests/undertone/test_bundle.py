@@ -63,7 +63,7 @@ def test_no_bundle_at_all(tmp_path):
         open_bundle(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00", 100_000 * "["])
 def test_a_manifest_that_is_none(bundle_copy, text):
     (bundle_copy / MANIFEST).write_text(text)
     with pytest.raises(BundleCorrupt):

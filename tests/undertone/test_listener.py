@@ -118,6 +118,10 @@ def test_what_a_file_is_refused_for_a_stream_is_too(model):
         listener.finish()
     with pytest.raises(AudioTooShort):
         model.listen(16_000).finish()
+    offset = model.listen(16_000)
+    offset.push(np.full(16_000, 0.3, np.float32))
+    with pytest.raises(NoSpeech, match="is silent"):
+        offset.finish()
 
 
 def test_a_listener_keeps_no_more_than_it_needs(model):

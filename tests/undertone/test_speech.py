@@ -35,6 +35,21 @@ def test_the_level_does_not_matter(spoken, gain):
     assert speech.judge(spoken * np.float32(gain), SR).evidence == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize("exponent", [1, 20, 26, 28, 31])
+@pytest.mark.parametrize("sound", ["voice", "tone", "noise"])
+def test_nor_do_samples_that_are_unscaled_integers(sound, exponent):
+    """A power of two changes no digit of a sample; in the square of a square it may leave no number."""
+    samples = {
+        "voice": hum(3),
+        "tone": np.sin(2 * np.pi * 300 * np.arange(3 * SR) / SR).astype(np.float32),
+        "noise": np.random.default_rng(0).uniform(-1, 1, 3 * SR).astype(np.float32),
+    }[sound]
+    found = speech.judge(np.ldexp(samples, exponent), SR)
+    expected = speech.judge(samples, SR)
+    assert found.evidence == pytest.approx(expected.evidence, abs=0.01)
+    assert found.reason == expected.reason
+
+
 @pytest.mark.parametrize("sr", [8_000, 22_050, 44_100, 48_000])
 def test_the_rate_hardly_matters(sr):
     assert verdict(hum(3, sr=sr), sr) == "speech"
