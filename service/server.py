@@ -82,6 +82,8 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
         http=PunctualProtocol,
         lifespan="on",
         log_config=logs.configuration(settings.log_level),
+        loop="auto" if settings.workers == 1 else "service.door:new_loop",
+        proxy_headers=False,  # whose address it is, nobody looks at
         server_header=False,
         timeout_graceful_shutdown=CUT_OFF_S,
         timeout_keep_alive=60,  # `service.protocol` waits for the next header, and less long

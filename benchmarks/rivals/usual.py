@@ -18,7 +18,10 @@ from undertone.spec import Spec
 
 manifest = json.loads((MODEL / "manifest.json").read_text())
 spec, signature = manifest["spec"], manifest["signature"]
-stft, (trim, level), (log_mel, *others) = spec["stft"], spec["preprocess"], spec["features"]
+stft, (log_mel, *others) = spec["stft"], spec["features"]
+steps = {step["kind"]: step for step in spec["preprocess"]}
+assert list(steps) == ["centre", "trim", "level"], "these are what is done below"
+trim, level = steps["trim"], steps["level"]
 others_alone = Spec.model_validate({**spec, "features": others}) if others else None
 
 inputs = keras.Input(shape=signature["input_shape"][1:])
@@ -33,7 +36,7 @@ def predict(file: UploadFile) -> dict:
     """The emotion in a recording."""
     samples, sr = librosa.load(file.file, sr=spec["sr"])
     samples, _ = librosa.effects.trim(
-        samples,
+        samples - samples.mean(),
         top_db=trim["top_db"],
         frame_length=trim["frame_length"],
         hop_length=trim["hop_length"],
