@@ -94,7 +94,8 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _rounds(report: dict[str, Any], name: str) -> str:
-    return " and ".join(f"{each['p99_ms'] / each['p50_ms']:.1f}" for each in report["rounds"][name])
+    *others, last = (f"{each['p99_ms'] / each['p50_ms']:.1f}" for each in report["rounds"][name])
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def queues(report: dict[str, Any]) -> Iterator[str]:
