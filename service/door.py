@@ -2,8 +2,8 @@
 
 An event loop takes all connections that wait, as soon as there is one. Of a crowd that comes at once, the
 process that happens to run would have nearly everybody, for as long as they keep their connections: of
-several processors, one. Here a process takes one, and then leaves it to the others for a moment to take the
-next; who has more to do comes back later, and takes fewer.
+several processors, one. Here a process takes one, or a few where many wait, and then leaves it to the others
+for a moment to take the next; who has more to do comes back later, and takes fewer.
 """
 
 import asyncio

@@ -30,7 +30,7 @@ def main() -> int:
         connection = HTTPConnection(address, timeout=4)
         connection.request("GET", "/readyz")
         status = connection.getresponse().status
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, UnicodeError) as error:  # a host may be no name
         print(f"http://{address}/readyz does not answer: {error}")
         return 1
     print(f"http://{address}/readyz answers {status}")

@@ -73,7 +73,7 @@ class PunctualProtocol(HttpToolsProtocol):
         """Hear what came, or throw it away where all was said."""
         if self._rest_ends is not None:
             self._throw_away(len(data))
-            if not self._is_kept:
+            if not self._is_kept or self.transport.is_closing():
                 return
         self._unheard += len(data)
         super().data_received(_as_http_1(data) if self._is_between_requests else data)
@@ -101,7 +101,7 @@ class PunctualProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # uvicorn listens no more where a request has to wait, and would not hear that the client goes.
         self._waiting = self._waiting + size if self.pipeline else 0
-        if 0 < self._waiting < HEADER_BYTES:
+        if 0 < self._waiting < HEADER_BYTES and len(self.pipeline) < MAX_PIPELINED:
             self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # it never says why
@@ -174,6 +174,8 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
+        if not self.pipeline:
+            self._waiting = 0
         super()._start_asgi_task(cycle, app)
 
     @property

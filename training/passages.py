@@ -354,7 +354,7 @@ def _averaged(metrics: Metrics) -> str:
     played = len(metrics.per_class_recall)
     if answered == played:
         return f"of {played} emotions"
-    return f"of {answered} emotions: {answered - played} was answered and never played"
+    return f"of {answered} emotions, {answered - played} of them answered and never played"
 
 
 def _warning(over: float) -> str:

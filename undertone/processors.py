@@ -22,7 +22,7 @@ def available(quota: Path = QUOTA) -> int:
     usable = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    with suppress(OSError, ValueError):  # there is none, or it is "max"
+    with suppress(OSError, ValueError, ZeroDivisionError):  # there is none, or it is "max"
         microseconds, period = map(int, quota.read_text().split())
         return max(1, min(usable, math.ceil(microseconds / period)))
     return usable

@@ -1,11 +1,12 @@
 """What the commands share: the options that several have, settings, and failing in one line."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -60,20 +61,25 @@ def failing_in_one_line() -> Iterator[None]:
 class Commands(TyperGroup):
     """The commands; one that cannot write, as on a full disk, ends in one line, too."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def main(self, *arguments: Any, **options: Any) -> Any:
         """Run the one that was asked for."""
         try:
             try:
-                return super().invoke(ctx)
+                return super().main(*arguments, **options)
             finally:
                 if sys.stdout is not None:  # closed by whoever called
                     sys.stdout.flush()
-        except BrokenPipeError:  # of stdout: nobody reads any more, and the command ends quietly
-            raise
         except OSError as error:
+            if error.errno not in _FULL:
+                raise
             _forget_stdout()
-            reason = error.strerror or str(error)
-            fail(f"{shown(error.filename)}: {reason}" if error.filename else reason)
+            where = f"{shown(error.filename)}: " if error.filename else ""
+            typer.echo(f"undertone: {where}{error.strerror}", err=True)
+            sys.exit(1)
+
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk says that takes no more."""
 
 
 def _forget_stdout() -> None:

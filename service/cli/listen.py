@@ -69,6 +69,8 @@ def listen(
 
     undertone listen --url http://localhost:8000 --format jsonl | jq --unbuffered .label
     """
+    if sys.stdout is None:
+        fail("there is no stdout to write to")
     view = view or (View.BARS if sys.stdout.isatty() else View.JSONL)
     with failing_in_one_line(), ear(model, models, url, key) as heard, _until_interrupted() as stop:
         if file is not None:

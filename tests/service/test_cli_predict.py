@@ -185,6 +185,9 @@ def test_an_ending_reader_ends_it_quietly(bundle, clips):
         "predict --format table {clip} > /dev/full",
         "listen --file {clip} > /dev/full",
         "models > /dev/full",
+        "--version > /dev/full",
+        "--help > /dev/full",
+        "predict --help > /dev/full",
         "verify > /dev/full",
     ],
 )

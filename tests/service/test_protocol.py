@@ -492,6 +492,33 @@ def test_work_hears_that_its_client_goes_whatever_else_that_asked_for(more):
         assert gone.wait(10), "it goes on for nobody"
 
 
+def test_more_requests_than_wait_are_left_where_they_are():
+    """They come one by one, while the first is at work: none is lost."""
+    app, begun, free = FastAPI(), threading.Event(), threading.Event()
+
+    @app.post("/predict")
+    def wait() -> None:
+        begun.set()
+        assert free.wait(20)
+
+    @app.get("/healthz")
+    async def healthz() -> str:
+        return "here"
+
+    n_more = MAX_PIPELINED + 1
+    with running(app) as url, connected(url, said=HEADER + b"Content-Length: 0\r\n\r\n") as (one,):
+        assert begun.wait(20)
+        for _ in range(n_more):
+            one.sendall(GET)
+            time.sleep(0.01)
+        free.set()
+        answer = b""
+        while answer.count(b'"here"') < n_more:
+            more = one.recv(65_536)
+            assert more, "the connection was closed"
+            answer += more
+
+
 def test_what_follows_the_rest_of_a_refused_body_is_answered(url):
     with connected(url) as (connection,):
         connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 3000\r\n\r\n")
@@ -510,6 +537,7 @@ def test_what_follows_the_rest_of_a_refused_body_is_answered(url):
 def test_the_rest_of_a_body_is_bounded_where_requests_may_follow_it(
     url, monkeypatch, bound, value, piece
 ):
+    monkeypatch.setattr("service.protocol.REST_PAUSE_S", 60.0)
     monkeypatch.setattr(f"service.protocol.{bound}", value)
     said = b"POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 20000000\r\n\r\n"
     with connected(url, said=said) as (connection,):
