@@ -67,14 +67,21 @@ def reliability(
     """What a reliability diagram shows: bin edges, and in each bin count, mean confidence, accuracy."""
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == truth
-    edges = np.linspace(0, 1, n_bins + 1)
-    # Bins are open on the left, as in the paper: a confidence of exactly 1 is in the last.
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
+    index = _bins(confidence, n_bins)
     counts = np.bincount(index, minlength=n_bins)
     sizes = np.maximum(counts, 1)
     mean_confidence = np.bincount(index, weights=confidence, minlength=n_bins) / sizes
     mean_accuracy = np.bincount(index, weights=correct, minlength=n_bins) / sizes
-    return edges, counts, mean_confidence, mean_accuracy
+    return _edges(n_bins), counts, mean_confidence, mean_accuracy
+
+
+def _edges(n_bins: int) -> NDArray[np.float64]:
+    return np.linspace(0, 1, n_bins + 1)
+
+
+def _bins(confidence: Probabilities, n_bins: int) -> NDArray[np.intp]:
+    """Which bin each is in: open on the left, as in the paper, so that exactly 1 is in the last."""
+    return np.clip(np.searchsorted(_edges(n_bins), confidence, side="left") - 1, 0, n_bins - 1)
 
 
 def ece_by_chance(
@@ -86,8 +93,7 @@ def ece_by_chance(
     Smith 2007, https://doi.org/10.1175/WAF993.1).
     """
     confidence = probabilities.max(axis=1)
-    edges = np.linspace(0, 1, n_bins + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
+    index = _bins(confidence, n_bins)
     right = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
     gaps = [(right - confidence)[:, index == each].sum(axis=1) for each in range(n_bins)]
     found = np.abs(gaps).sum(axis=0) / len(confidence)

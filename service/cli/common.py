@@ -16,6 +16,9 @@ from undertone.errors import UndertoneError
 if TYPE_CHECKING:
     from service.settings import Settings
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk says that takes no more."""
+
 ModelsOption = Annotated[
     Path | None, typer.Option(help="A folder with bundles, or one bundle. (UNDERTONE_MODELS)")
 ]
@@ -76,10 +79,6 @@ class Commands(TyperGroup):
             where = f"{shown(error.filename)}: " if error.filename else ""
             typer.echo(f"undertone: {where}{error.strerror}", err=True)
             sys.exit(1)
-
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a disk says that takes no more."""
 
 
 def _forget_stdout() -> None:
