@@ -24,6 +24,7 @@ from service.models import Models, load_models
 from service.observe import Observe
 from service.origins import Origins
 from service.rates import Rates
+from service.rehearsal import rehearse
 from service.serving import Serving
 from service.settings import Settings
 from service.shortcut import Shortcut
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
+        await rehearse(loaded, settings)
         serving = app.state.serving = Serving(loaded, settings, metrics)
         # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
         gc.collect()

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service import unheard
 from service.errors import HeaderTooLarge, MalformedRequest
+from service.pieces import Pieces
 from undertone.errors import UndertoneError
 
 HEADER_BYTES: Final = 64 * 1024
@@ -111,21 +112,27 @@ class PunctualProtocol(HttpToolsProtocol):
         self._turn_away(reason if isinstance(reason, UndertoneError) else self._no_http())
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a piece of a body; uvicorn copies a lone one twice, unless it finds it in its place."""
+        """Hand on a piece of a body, with the next where that is there already.
+
+        uvicorn reads no more once it has 64 KiB, and goes on a turn of the loop later. A clip would wait
+        for several turns, in each of which another may be heard that came later. It also copies
+        what it has twice, unless it finds that in its place.
+        """
         self._unheard = 0
         self._waiting += len(body) if self.pipeline else 0
         if not (self.cycle.body or self.cycle.response_complete):
-            self.cycle.body = body  # type: ignore[assignment]  # it is handed on as bytes
-            body = b""
-        elif body and isinstance(self.cycle.body, bytes):
-            self.cycle.body = bytearray(self.cycle.body)  # to which more is added at no great price
+            self.cycle.body = Pieces()  # type: ignore[assignment]  # it is handed on as bytes
         super().on_body(body)
+        pieces: object = self.cycle.body
+        if isinstance(pieces, Pieces) and not self.pipeline and pieces.leave_room():
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next header; what is still sent of the last body does not count."""
         super().on_response_complete()
         if not self.cycle.response_complete or self.transport.is_closing():
             return
+        self.cycle.body = bytearray()  # what nobody asked for does not stay until the next request
         if self.cycle.more_body:
             self._begin_rest()
         else:

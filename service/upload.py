@@ -70,8 +70,8 @@ class Upload:
         file = self._in_plain_sight()
         if file is None:
             assert self.boundary is not None
-            assert isinstance(self.body, bytearray)
-            (file,) = files_of_form(self.body, self.boundary)
+            assert not isinstance(self.body, memoryview)
+            (file,) = files_of_form(_mutable(self.body), self.boundary)
         return file
 
     def _in_plain_sight(self) -> bytes | bytearray | memoryview | None:
@@ -122,7 +122,7 @@ async def read_form(request: Request) -> tuple[bytearray, bytes]:
             received={"content_type": media_type},
             allowed={"content_type": ["multipart/form-data"]},
         )
-    return await _body(request.receive), boundary
+    return _mutable(await _body(request.receive)), boundary
 
 
 def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[bytes]:
@@ -250,13 +250,21 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
     return media_type, boundary
 
 
-async def _body(receive: Receive) -> bytearray:
+def _mutable(body: bytes | bytearray) -> bytearray:
+    """The body itself, where it is long: it came in parts then."""
+    return body if isinstance(body, bytearray) else bytearray(body)
+
+
+async def _body(receive: Receive) -> bytes | bytearray:
     parts, first, n_bytes = _parts(receive), list[bytes](), 0
     async for part in parts:
         first.append(part)
         n_bytes += len(part)
         if n_bytes > SHORT or len(first) == FEW:
             break
+    else:
+        if len(first) == 1:  # as nearly every clip comes: nothing is to be put together
+            return first[0]
     # Put together once: what grows is copied again and again. More would be twice in memory meanwhile,
     # and many small pieces take more of it than what is in them.
     body = bytearray().join(first)

@@ -312,6 +312,7 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
     model = load(bundle)
     asked: list[int] = []
     answering = threading.Event()
+    answering.set()
 
     class Busy:
         def infer(self, features: np.ndarray) -> np.ndarray:
@@ -331,6 +332,8 @@ def test_a_request_that_is_given_up_is_dropped_from_the_queue_of_the_model(bundl
         def send():
             return pool.submit(client.post, "/predict", content=hum_wav(), headers=WAV)
 
+        answering.clear()
+        asked.clear()  # it was asked before the first request
         sent = [send()]
         while not asked:  # the only thread for the network is busy with it before the others come
             assert not sent[0].done()
