@@ -55,6 +55,7 @@ bench: $(DEVELOP) $(RIVALS) ## measure side by side, for half an hour; writes be
 	$(BIN)/python -m benchmarks.queues
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.plots
 
 sbom: $(DEVELOP) ## list all that the service consists of, as CycloneDX; writes sbom.json
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \

@@ -118,7 +118,7 @@ def main() -> None:
                 console.print(f"round {number + 1}: {each.name}")
                 with served(each) as (port, pid, ready_s):
                     check(each, port, clips, expected)
-                    figures = measure(pool, port, pid, clips, arguments.seconds)
+                    figures = measure(pool, port, pid, clips, arguments.seconds, seed=number)
                 rounds[each.name].append({"ready_s": ready_s, **figures})
                 console.print(
                     {name: round(value, 2) for name, value in rounds[each.name][-1].items()}
@@ -298,9 +298,15 @@ async def body_of_answer(reader: asyncio.StreamReader) -> bytes:
 
 
 def measure(
-    pool: ProcessPoolExecutor, port: int, pid: int, clips: Sequence[bytes], seconds: float
+    pool: ProcessPoolExecutor,
+    port: int,
+    pid: int,
+    clips: Sequence[bytes],
+    seconds: float,
+    *,
+    seed: int,
 ) -> dict[str, float]:
-    """One contender, one round."""
+    """One contender, one round; ``seed`` is that of the random times, the same for all contenders."""
     pool.submit(run_closed, port, CLIENTS, 3.0, clips).result()  # the first requests are slower
     alone, _ = pool.submit(run_closed, port, 1, 3.0, clips).result()
     cpu = tree.cpu_s(pid)
@@ -309,13 +315,16 @@ def measure(
     answered = [each for each in loaded if each.status == 200]
     rss = tree.rss_mb(pid)
     per_second = in_time(loaded, seconds) / seconds
-    at_times = pool.submit(run_open, port, LOAD * per_second, seconds, clips).result()
+    cpu_then = tree.cpu_s(pid)
+    at_times = pool.submit(run_open, port, LOAD * per_second, seconds, clips, seed).result()
+    cpu_then = tree.cpu_s(pid) - cpu_then
     times = [each.seconds for each in at_times if each.status == 200]
     return {
         "per_second": per_second,
         "refused_at_saturation": len(loaded) - len(answered),
         "refused_at_60_percent": len(at_times) - len(times),
         "cpu_s_per_1000": 1e3 * cpu / len(answered),
+        "cpu_s_per_1000_at_60_percent": 1e3 * cpu_then / len(at_times),
         "client_cpu_s_per_1000": 1e3 * client_cpu / len(answered),
         "alone_ms": 1e3 * statistics.median(each.seconds for each in alone),
         "p50_ms": 1e3 * at(times, 0.5),
@@ -355,10 +364,12 @@ def run_closed(
     return answers, time.process_time() - before
 
 
-def run_open(port: int, per_second: float, seconds: float, clips: Sequence[bytes]) -> list[Answer]:
+def run_open(
+    port: int, per_second: float, seconds: float, clips: Sequence[bytes], seed: int
+) -> list[Answer]:
     """`open_loop` at random times, for a process of its own."""
     requests = [form_request(clip) for clip in clips]
-    return asyncio.run(open_loop(port, per_second, seconds, requests, seed=0))
+    return asyncio.run(open_loop(port, per_second, seconds, requests, seed=seed))
 
 
 def in_time(answers: Sequence[Answer], seconds: float) -> int:

@@ -2,8 +2,8 @@
 
 Twenty thousand requests of mixed lengths, from a tenth of a second to ten, as forms and as they are, some of
 them refused, from as many clients as saturate it; `/healthz` is asked twenty times a second, from a process
-of its own, which does not wait for those clients. Memory is read after every two thousand. Writes
-``benchmarks/results/growth.json``.
+of its own, which does not wait for those clients. Memory is read after every two thousand, and once more when
+all are gone. Writes ``benchmarks/results/growth.json``.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from rich.console import Console
 from benchmarks.length import recording
 from benchmarks.serving import machine, served
 from benchmarks.traffic import Client, at, form_request, predict_request
+from service.memory import TRIM_S
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "growth.json"
 REQUESTS: Final = 20_000
@@ -30,6 +31,8 @@ LENGTHS: Final = (0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 10)
 RATES: Final = ((16_000, 1), (48_000, 1), (44_100, 2))
 BAD: Final = (b"", b"RIFF", b"<html>", bytes(10_000))
 HEALTH_S: Final = 0.05
+LATER_S: Final = 2.5 * TRIM_S
+"""After the last answer; by then what is free went back twice."""
 
 
 def main() -> None:
@@ -54,6 +57,8 @@ def main() -> None:
                 }
             )
             console.print(steps[-1])
+        time.sleep(LATER_S)
+        later = server.rss_mb()
     first, last = steps[0]["rss_mb"], steps[-1]["rss_mb"]
     report = {
         "command": "python -m benchmarks.growth",
@@ -62,6 +67,7 @@ def main() -> None:
         "idle_rss_mb": round(idle, 1),
         "steps": steps,
         "growth_from_2000_to_20000": round(last / first - 1, 4),
+        "rss_mb_later": round(later, 1),
         "healthz_ms": {
             name: round(1e3 * at(health, share), 1)
             for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))

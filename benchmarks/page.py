@@ -77,6 +77,12 @@ def ratios(report: dict[str, Any]) -> Iterator[str]:
         f"{_rounds(report, 'undertone')} in one process, "
         f"{_rounds(report, 'undertone, a worker for each processor')} with the workers."
     )
+    cost, cost_then = many["cpu_s_per_1000"], many["cpu_s_per_1000_at_60_percent"]
+    yield (
+        f"- At 60 % load a clip takes the workers {cost_then:.1f} ms of processor time, at saturation "
+        f"{cost:.1f} ms: processors that do something else in between, or nothing, have what it needs in no "
+        f"cache. So 60 % of the clips are {0.6 * cost_then / cost:.0%} of the work."
+    )
     lone = report["lone"]["undertone"]
     parts = lone["decode"] + lone["features"] + lone["inference"]
     yield (
@@ -160,7 +166,8 @@ def growth(report: dict[str, Any]) -> Iterator[str]:
     yield (
         f"- {report['idle_rss_mb']:.0f} MB before the first request, {first['rss_mb']:.0f} MB after "
         f"{first['requests']}, {last['rss_mb']:.0f} MB after {last['requests']}: "
-        f"{report['growth_from_2000_to_20000']:+.1%} from the second to the third."
+        f"{report['growth_from_2000_to_20000']:+.1%} from the second to the third. "
+        f"Once nobody asks any more, and what is free has gone back: {report['rss_mb_later']:.0f} MB."
     )
     yield (
         f"- `/healthz` meanwhile: {health['p50']:.0f} ms at the median, {health['p99']:.0f} ms at the 99th "

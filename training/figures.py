@@ -31,7 +31,7 @@ def confusion_figure(matrix: Sequence[Sequence[int]], emotions: Sequence[str], p
     """The confusion matrix in percent of each row, so that the diagonal is recall."""
     counts = np.asarray(matrix)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with _figure(path, 6.4, 5.6) as figure:
+    with drawing(path, 6.4, 5.6) as figure:
         axes = figure.add_subplot()
         axes.imshow(percent, cmap="GnBu", vmin=0, vmax=100)
         axes.spines[:].set_visible(False)
@@ -53,7 +53,7 @@ def reliability_figure(
     path: Path,
 ) -> None:
     """Accuracy against confidence, before and after the temperature, with how many clips stand where."""
-    with _figure(path, 8.6, 4.4) as figure:
+    with drawing(path, 8.6, 4.4) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         for axes, name, probabilities in zip(
             panels, ("before", "after calibration"), (before, after), strict=True
@@ -74,7 +74,7 @@ def reliability_figure(
 
 def recall_figure(recalls: dict[str, float], uar: float, path: Path) -> None:
     """Recall of each emotion, and their mean."""
-    with _figure(path, 6.4, 3.2) as figure:
+    with drawing(path, 6.4, 3.2) as figure:
         axes = figure.add_subplot()
         positions = range(len(recalls))
         axes.barh(positions, list(recalls.values()), color=ACCENT, height=0.7)
@@ -91,7 +91,7 @@ def recall_figure(recalls: dict[str, float], uar: float, path: Path) -> None:
 
 def coverage_figure(curve: RiskCoverage, chosen: float, path: Path) -> None:
     """Accuracy against the share that is answered, surest first; ``chosen`` is a share to point at."""
-    with _figure(path, 6.4, 3.2) as figure:
+    with drawing(path, 6.4, 3.2) as figure:
         axes = figure.add_subplot()
         few = curve.coverage >= 0.05  # the accuracy of a handful of clips says nothing
         axes.plot(curve.coverage[few], curve.accuracy[few], color=ACCENT)
@@ -106,7 +106,7 @@ def coverage_figure(curve: RiskCoverage, chosen: float, path: Path) -> None:
 
 def history_figure(histories: Sequence[History], path: Path) -> None:
     """Loss and accuracy over epochs, of training and validation clips; a line for each network."""
-    with _figure(path, 9.2, 3.6) as figure:
+    with drawing(path, 9.2, 3.6) as figure:
         loss, accuracy = figure.subplots(1, 2)
         for history in histories:
             epochs = [epoch.number for epoch in history]
@@ -126,7 +126,8 @@ def history_figure(histories: Sequence[History], path: Path) -> None:
 
 
 @contextmanager
-def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+def drawing(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many inches, which is written to ``path`` at the end of the block."""
     with mpl.rc_context(_LOOK):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
