@@ -32,7 +32,7 @@ RATES: Final = ((16_000, 1), (48_000, 1), (44_100, 2))
 BAD: Final = (b"", b"RIFF", b"<html>", bytes(10_000))
 HEALTH_S: Final = 0.05
 LATER_S: Final = 2.5 * TRIM_S
-"""After the last answer; by then what is free went back twice."""
+"""After the last answer; by then what is free went back."""
 
 
 def main() -> None:

@@ -115,8 +115,9 @@ class PunctualProtocol(HttpToolsProtocol):
         """Hand on a piece of a body, with the next where that is there already.
 
         uvicorn reads no more once it has 64 KiB, and goes on a turn of the loop later. A clip would wait
-        for several turns, in each of which another may be heard that came later. It also copies
-        what it has twice, unless it finds that in its place.
+        for several turns, in each of which another may be heard that came later. uvloop goes on at once
+        for as long as it finds its buffer filled; asyncio's own loop never does. uvicorn also copies what
+        it has twice, unless it finds that in its place.
         """
         self._unheard = 0
         self._waiting += len(body) if self.pipeline else 0
@@ -174,6 +175,10 @@ class PunctualProtocol(HttpToolsProtocol):
         """Wait no more."""
         self._stop()
         self._sending.unwatch()
+        if self.cycle is not None:
+            self.cycle.body = (
+                bytearray()
+            )  # who asks for it from now on is told that the client is gone
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()

@@ -251,26 +251,29 @@ def _content_type(request: Request) -> tuple[str, bytes | None]:
 
 
 def _mutable(body: bytes | bytearray) -> bytearray:
-    """The body itself, where it is long: it came in parts then."""
+    """The body itself, where it is longer than `SHORT`; of less, a copy may be had."""
     return body if isinstance(body, bytearray) else bytearray(body)
 
 
 async def _body(receive: Receive) -> bytes | bytearray:
     parts, first, n_bytes = _parts(receive), list[bytes](), 0
+    # Each part is let go of before the next is waited for: it would lie in memory twice meanwhile.
     async for part in parts:
         first.append(part)
         n_bytes += len(part)
+        del part
         if n_bytes > SHORT or len(first) == FEW:
             break
     else:
         if len(first) == 1:  # as nearly every clip comes: nothing is to be put together
             return first[0]
-    # Put together once: what grows is copied again and again. More would be twice in memory meanwhile,
-    # and many small pieces take more of it than what is in them.
+    # Put together once: what grows is copied again and again. More would be twice in memory, and many small
+    # pieces take more of it than what is in them.
     body = bytearray().join(first)
     first.clear()
     async for part in parts:
         body += part
+        del part
     return body
 
 
@@ -285,5 +288,5 @@ async def _parts(receive: Receive) -> AsyncIterator[bytes]:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone("The connection was closed during the upload.")
-        yield message.get("body", b"")
+        yield message.pop("body", b"")
         more = message.get("more_body", False)

@@ -1,6 +1,7 @@
 """How much of a body is read before the app is given any of it."""
 
 import asyncio
+import socket
 import tracemalloc
 from dataclasses import dataclass, field
 
@@ -50,9 +51,8 @@ class Talk:
     """Bytes that stay when all is answered."""
 
 
-def talk(length: bytes, *pieces: bytes, before: bytes = b"", listens: bool = True) -> Talk:
-    """Send ``pieces`` in one turn of the loop to an app that then asks for all, or answers at once."""
-    found = Talk()
+def speaking(found: Talk, *, listens: bool = True) -> PunctualProtocol:
+    """A connection to an app that asks for all of a body, or answers at once."""
 
     async def app(scope, receive, send):
         more = listens
@@ -60,20 +60,21 @@ def talk(length: bytes, *pieces: bytes, before: bytes = b"", listens: bool = Tru
             message = await receive()
             found.given.append(message["body"])
             more = message["more_body"]
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [(b"content-length", b"0")],
-            }
-        )
+        headers = [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body"})
 
+    config = uvicorn.Config(app, lifespan="off", access_log=False)
+    config.load()
+    return PunctualProtocol(config, ServerState(), {})
+
+
+def talk(length: bytes, *pieces: bytes, before: bytes = b"", listens: bool = True) -> Talk:
+    """Send ``pieces`` in one turn of the loop to an app that then asks for all, or answers at once."""
+    found = Talk()
+
     async def scenario() -> None:
-        config = uvicorn.Config(app, lifespan="off", access_log=False)
-        config.load()
-        line = Line()
-        protocol = PunctualProtocol(config, ServerState(), {})
+        line, protocol = Line(), speaking(found, listens=listens)
         protocol.connection_made(line)
         protocol.data_received(before + b"POST / HTTP/1.1\r\nHost: test\r\n%b\r\n\r\n" % length)
         for piece in pieces:
@@ -101,6 +102,29 @@ def test_a_clip_that_is_there_is_read_and_handed_on_in_one_go():
     found = talk(sized(pieces), *pieces)
     assert found.read_on == [True] * 3
     assert found.given == [b"".join(pieces)]
+
+
+def test_uvloop_reads_all_of_a_clip_that_is_there():
+    uvloop = pytest.importorskip("uvloop")
+    found, body = Talk(), bytes(300_000)
+
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * KIB * KIB)
+            theirs.settimeout(10)
+            theirs.sendall(b"POST / HTTP/1.1\r\nHost: test\r\n%b\r\n\r\n%b" % (sized([body]), body))
+            ours.setblocking(False)
+            loop = asyncio.get_running_loop()
+            _, protocol = await loop.connect_accepted_socket(lambda: speaking(found), ours)
+            while not found.given or protocol.tasks:
+                await asyncio.sleep(0.01)
+        while not protocol.transport.is_closing():
+            await asyncio.sleep(0.01)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scenario(), 20))
+    assert found.given == [body]
 
 
 def test_of_a_long_recording_no_more_is_read_until_the_app_has_the_first_of_it():

@@ -1,13 +1,17 @@
-"""A plain form is seen through at once, and just as the parser would have it."""
+"""How an upload is received; a plain form is seen through at once, just as the parser would have it."""
+
+import asyncio
+import tracemalloc
 
 import httpx
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from service.errors import MalformedRequest
-from service.upload import SHORT, Upload, files_of_form
+from service.upload import SHORT, Upload, files_of_form, read_upload
 
 BOUNDARY = b"----x5"
 PIECES = st.sampled_from(
@@ -102,3 +106,41 @@ def test_a_plain_form_is_not_copied_however_long(size):
     file = Upload(body, BOUNDARY).audio()
     assert file == bytes(size)
     assert np.shares_memory(np.frombuffer(file, np.uint8), np.frombuffer(body, np.uint8))
+
+
+def received(*sizes: int) -> tuple[Upload, bytes, float]:
+    """An upload that comes in messages of so many bytes, the last of them, and how many bytes of memory
+    there were at most for each that had come."""
+    number, last, most = 0, b"", 0.0
+
+    async def receive():
+        nonlocal number, last, most
+        if number:
+            taken, _ = tracemalloc.get_traced_memory()
+            most = max(most, taken / sum(sizes[:number]))
+        body = bytes([number]) * sizes[number]
+        number += 1
+        if number < len(sizes):
+            return {"type": "http.request", "body": body, "more_body": True}
+        last = body
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "headers": [(b"content-type", b"audio/wav")]}
+    tracemalloc.start()
+    try:
+        upload = asyncio.run(read_upload(Request(scope, receive)))
+    finally:
+        tracemalloc.stop()
+    return upload, last, most
+
+
+def test_a_clip_that_comes_at_once_is_not_copied():
+    upload, message, _ = received(500_000)
+    assert upload.body is message
+
+
+@pytest.mark.parametrize("sizes", [(400_000, 400_000, 1), (1_200_000, 1_200_000, 1_200_000, 1)])
+def test_what_came_lies_in_memory_once_while_more_is_waited_for(sizes):
+    upload, _, most = received(*sizes)
+    assert upload.body == b"".join(bytes([number]) * size for number, size in enumerate(sizes))
+    assert most < 1.3
