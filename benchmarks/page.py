@@ -18,18 +18,18 @@ def main() -> None:
 def written(text: str) -> str:
     """``text`` with what stands between the marks replaced."""
     for name, lines in (
-        ("compare", compare(_read("compare"))),
-        ("ratios", ratios(_read("compare"))),
-        ("queues", queues(_read("queues"))),
-        ("network", network(_read("queues"))),
-        ("clients", clients(_read("compare"))),
-        ("engines", engines(_read("engines"))),
-        ("turns", turns(_read("turns"))),
-        ("growth", growth(_read("growth"))),
-        ("networks", networks(_read("networks"))),
-        ("fairness", fairness(_read("fairness"))),
-        ("length", length(_read("length"))),
-        ("footprint", footprint(_read("footprint"))),
+        ("compare", compare(read("compare"))),
+        ("ratios", ratios(read("compare"))),
+        ("queues", queues(read("queues"))),
+        ("network", network(read("queues"))),
+        ("clients", clients(read("compare"))),
+        ("engines", engines(read("engines"))),
+        ("turns", turns(read("turns"))),
+        ("growth", growth(read("growth"))),
+        ("networks", networks(read("networks"))),
+        ("fairness", fairness(read("fairness"))),
+        ("length", length(read("length"))),
+        ("footprint", footprint(read("footprint"))),
     ):
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
@@ -229,7 +229,8 @@ def footprint(report: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """The report of that name."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return found
 

@@ -3,7 +3,6 @@
 ``compare.png`` has all services, ``costs.png`` what a recording and a crowd cost ours.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from benchmarks.page import RESULTS
+from benchmarks.page import RESULTS, read
 from training.figures import ACCENT, WARM, drawing
 from undertone.show import INK, PALE
 
@@ -23,10 +22,9 @@ LENGTHS: Final = {"without segments": (False, OTHERS), "with segments": (True, A
 
 def main() -> None:
     """Draw, write."""
-    compared = json.loads((RESULTS / "compare.json").read_text())
-    lengths = json.loads((RESULTS / "length.json").read_text())
+    compared = read("compare")
     compare(compared["median"], RESULTS / "compare.png")
-    costs(lengths["recordings"], compared["by_clients"][OURS], RESULTS / "costs.png")
+    costs(read("length")["recordings"], compared["by_clients"][OURS], RESULTS / "costs.png")
 
 
 def compare(medians: dict[str, dict[str, float]], path: Path) -> None:

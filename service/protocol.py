@@ -176,9 +176,8 @@ class PunctualProtocol(HttpToolsProtocol):
         self._stop()
         self._sending.unwatch()
         if self.cycle is not None:
-            self.cycle.body = (
-                bytearray()
-            )  # who asks for it from now on is told that the client is gone
+            # Who asks for it from now on is told that the client is gone.
+            self.cycle.body = bytearray()
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()

@@ -1,6 +1,5 @@
 """docs/performance.md says, and shows, what was measured, of the model that answers."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from matplotlib.image import imread
 from matplotlib.testing.compare import calculate_rms
 
 from benchmarks import MODEL, plots
-from benchmarks.page import PAGE, RESULTS, written
+from benchmarks.page import PAGE, RESULTS, read, written
 from service.models import PREFERRED
 
 
@@ -30,9 +29,7 @@ Reports = tuple[dict[str, Any], dict[str, Any]]
 @pytest.fixture
 def reports() -> Reports:
     """Of all services, and of lengths."""
-    return tuple(
-        json.loads((RESULTS / f"{name}.json").read_text()) for name in ("compare", "length")
-    )
+    return read("compare"), read("length")
 
 
 def compare(reports: Reports, path: Path) -> None:
