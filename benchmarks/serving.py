@@ -13,8 +13,7 @@ from pathlib import Path
 
 import httpx
 
-PAGE = os.sysconf("SC_PAGESIZE")
-TICK = os.sysconf("SC_CLK_TCK")
+from benchmarks import tree
 
 
 class Server:
@@ -22,16 +21,15 @@ class Server:
 
     def __init__(self, url: str, pid: int) -> None:
         self.url = url
-        self._process = Path(f"/proc/{pid}")
+        self._pid = pid
 
     def rss_mb(self) -> float:
-        """What it holds in memory now, in MB."""
-        return int((self._process / "statm").read_text().split()[1]) * PAGE / 1e6
+        """What it and its helpers hold in memory now, in MB; what they share counts for each."""
+        return tree.rss_mb(self._pid)
 
     def cpu_s(self) -> float:
-        """The processor time that it used so far, in seconds."""
-        fields = (self._process / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """The processor time that it and its helpers used so far, in seconds."""
+        return tree.cpu_s(self._pid)
 
     @contextmanager
     def peak_rss(self) -> Iterator[list[float]]:

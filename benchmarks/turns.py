@@ -1,4 +1,4 @@
-"""Where to prepare sound, on the event loop or in threads beside it: ``python -m benchmarks.turns``.
+"""Where to prepare sound, on the event loop, in threads or by a helper: ``python -m benchmarks.turns``.
 
 The clips are decoded and their features taken, as the service does it, while the loop has other things to
 do (a hundred small tasks for each clip, as HTTP makes them). Told are clips a second, processor time for
@@ -22,14 +22,16 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import MODEL
+from benchmarks import MODEL, tree
 from benchmarks.compare import recordings
 from benchmarks.serving import machine
 from benchmarks.traffic import at
 from service.app import SWITCH_S
 from service.crew import ASIDE, Crew
+from service.helpers import Helpers
 from undertone.audio import decode
 from undertone.bundle import open_bundle
+from undertone.limits import Limits
 from undertone.plan import make_plan, prepare
 from undertone.spec import Spec
 
@@ -40,9 +42,12 @@ AT_ONCE: Final = 32
 SMALL_TASKS: Final = 100
 TICK_S: Final = 0.005
 
-WAYS: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
-    "on the loop, a clip a turn": Crew.do_in_turn,
-    f"in {ASIDE} threads": Crew.do_aside,
+Way = Callable[[Crew, Helpers, bytes, Spec], Awaitable[Any]]
+
+WAYS: Final[dict[str, Way]] = {
+    "on the loop, a clip a turn": lambda crew, _, *clip: crew.do_in_turn(begin, *clip),
+    f"in {ASIDE} threads": lambda crew, _, *clip: crew.do_aside(begin, *clip),
+    "by a helper": lambda _, helpers, *clip: helpers.prepare(*clip),
 }
 
 
@@ -66,11 +71,11 @@ def main() -> None:
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
 
 
-async def measure(
-    way: Callable[..., Awaitable[Any]], clips: list[bytes], spec: Spec
-) -> dict[str, float]:
+async def measure(way: Way, clips: list[bytes], spec: Spec) -> dict[str, float]:
     """One round of one way."""
-    crew, late, left = Crew(2), list[float](), iter(range(CLIPS))
+    crew, helpers = Crew(2), Helpers(1, Limits())
+    await helpers.open()
+    late, left = list[float](), iter(range(CLIPS))
 
     async def watch() -> None:
         while True:
@@ -84,14 +89,15 @@ async def measure(
     async def client() -> None:
         for number in left:
             await asyncio.gather(*(nothing() for _ in range(SMALL_TASKS)))
-            await way(crew, begin, clips[number % len(clips)], spec)
+            await way(crew, helpers, clips[number % len(clips)], spec)
 
     watching = asyncio.create_task(watch())
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), tree.cpu_s(os.getpid())
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    wall, cpu = time.perf_counter() - wall, tree.cpu_s(os.getpid()) - cpu
     watching.cancel()
     crew.close()
+    helpers.close()
     return {
         "clips_a_second": CLIPS / wall,
         "cpu_ms_a_clip": 1e3 * cpu / CLIPS,

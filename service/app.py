@@ -17,6 +17,7 @@ import undertone
 from service import batch, docs, info, page, predict, problems, stream
 from service.drain import Drain, draining_on_sigterm
 from service.head import HeadAsGet
+from service.helpers import Helpers
 from service.keys import KeyInDocuments, Keys
 from service.limits import Gate
 from service.metrics import Metrics
@@ -48,12 +49,17 @@ work or in education is forbidden in the European Union (AI Act, Article 5).
 """
 
 
-def create_app(settings: Settings | None = None, models: Models | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    models: Models | None = None,
+    helpers: Helpers | None = None,
+) -> FastAPI:
     """An app, which loads its models when it starts unless they are given.
 
     Args:
         settings: what an operator can set; read from the environment where left out.
         models: already loaded.
+        helpers: already started; the event loop prepares all clips where left out.
 
     Raises:
         pydantic.ValidationError: the environment sets something to what it must not be.
@@ -67,8 +73,10 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
-        await rehearse(loaded, settings)
-        serving = app.state.serving = Serving(loaded, settings, metrics)
+        hands = Helpers(0, settings.limits) if helpers is None else helpers
+        await hands.open()
+        await rehearse(loaded, settings, hands)
+        serving = app.state.serving = Serving(loaded, settings, metrics, hands)
         # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
         gc.collect()
         gc.freeze()
@@ -76,6 +84,7 @@ def create_app(settings: Settings | None = None, models: Models | None = None) -
             yield
         app.state.serving = None
         serving.close()
+        hands.close()
 
     app = FastAPI(
         title="Undertone",

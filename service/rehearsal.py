@@ -4,12 +4,14 @@ What is touched for the first time costs: memory that the system has yet to give
 processor has in its caches. Without this the first clip took nearly twice as long as the ones after it.
 """
 
+import asyncio
 import logging
 from functools import partial
 from typing import Final
 
 import numpy as np
 
+from service.helpers import Helpers, NoHelper
 from service.metrics import Metrics
 from service.models import Models
 from service.observe import new_id
@@ -28,8 +30,10 @@ UPSAMPLED: Final = 3
 _log = logging.getLogger("undertone")
 
 
-async def rehearse(models: Models, settings: Settings) -> None:
+async def rehearse(models: Models, settings: Settings, helpers: Helpers) -> None:
     """Hear the golden sample of the default model as an upload, in queues that nobody measures.
+
+    Each helper prepares it, too.
 
     What comes of it does not matter: that the network answers as it did when it was exported was seen
     when it was loaded. Where it fails, the log says so, and the service opens all the same.
@@ -40,8 +44,10 @@ async def rehearse(models: Models, settings: Settings) -> None:
         samples = read_golden(classifier.bundle).samples
         clip = wav.encode(np.repeat(samples, UPSAMPLED), UPSAMPLED * classifier.spec.sr)
         prediction = await serving.predict(Upload(clip), classifier)
+        helped = [helpers.prepare(clip, classifier.spec) for _ in range(len(helpers))]
+        await asyncio.gather(*helped)
         rendered(partial(PredictionReply.of, prediction, new_id(), None))
-    except AudioError:
+    except (AudioError, NoHelper):
         pass  # a sample may be longer than what is taken, or hold nobody's voice
     except Exception as error:
         _log.warning("rehearsal failed", extra={"fields": {"reason": str(error)}})

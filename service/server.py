@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from service import logs
 from service.app import create_app
+from service.helpers import Helpers
 from service.memory import give_back_early
 from service.models import Models, find_models, load_models, verify_default
 from service.protocol import PunctualProtocol
@@ -56,8 +57,9 @@ def run(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, bound: socket.socket) -> None:
+    helpers = _helpers(settings)  # they start while the models load
     models = load_models(settings)
-    config = _config(settings, partial(_app, settings, models))
+    config = _config(settings, partial(_app, settings, models, helpers))
     _announce(settings, bound, sorted(models.manifests))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[bound])
@@ -95,11 +97,18 @@ def _config(settings: Settings, app: Callable[[], FastAPI]) -> uvicorn.Config:
     )
 
 
-def _app(settings: Settings, models: Models | None = None) -> FastAPI:
+def _app(
+    settings: Settings, models: Models | None = None, helpers: Helpers | None = None
+) -> FastAPI:
     """Made in each process that serves."""
     give_back_early()
     end_with_supervisor()
-    return create_app(settings, models)
+    return create_app(settings, models, _helpers(settings) if helpers is None else helpers)
+
+
+def _helpers(settings: Settings) -> Helpers:
+    """As many as leave room for the event loop and the network, which take less of a clip together."""
+    return Helpers(settings.crew // 2, settings.limits)
 
 
 def _announce(settings: Settings, bound: socket.socket, models: list[str]) -> None:

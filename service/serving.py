@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from service.batcher import Batcher
 from service.crew import ASIDE, Crew
+from service.helpers import Helpers, NoHelper
 from service.metrics import Metrics
 from service.models import Models
+from service.preparation import Data, Prepared, begin, decode_and_begin
 from service.settings import Settings
 from service.upload import SHORT, Upload
-from undertone.audio import Audio, Limits, decode, decode_channels
+from undertone.audio import Audio, decode_channels
 from undertone.classifier import Classifier
 from undertone.errors import UnusableAudio
-from undertone.plan import Plan, make_plan, prepare
+from undertone.plan import prepare
 from undertone.prediction import Prediction, Timing
 from undertone.spec import Spec
 from undertone.wav import parse
@@ -30,29 +32,25 @@ SHORT_S: Final = 10.0
 LONG_S: Final = 60.0
 """Of a recording that takes long to decode and to look through; one thread is kept from these."""
 
-Data = bytes | bytearray | memoryview
-
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    audio: Audio
-    plan: Plan
-    features: NDArray[np.float32]
-    decode_ms: float
-    features_ms: float
 
 
 class Serving:
     """The models, with a queue for each, and the threads that compute. Made on the event loop."""
 
-    def __init__(self, models: Models, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        models: Models,
+        settings: Settings,
+        metrics: Metrics,
+        helpers: Helpers | None = None,
+    ) -> None:
         self.models = models
         self.limits = settings.limits
         self.patience_s = settings.upload_timeout_s
         self._crew = Crew(settings.crew)
+        self._helpers = Helpers(0, settings.limits) if helpers is None else helpers
         self._long = anyio.CapacityLimiter(ASIDE - 1)
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
@@ -78,6 +76,12 @@ class Serving:
             AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
             Overloaded: the queue of the model is full.
         """
+        with self._helpers.request():
+            return await self._predict(upload, classifier, segments, split)
+
+    async def _predict(
+        self, upload: Upload, classifier: Classifier, segments: bool, split: bool
+    ) -> Prediction:
         started = time.perf_counter()
         spec, limits = classifier.spec, self.limits
         if not split and (file := upload.at_once()) is not None:
@@ -87,7 +91,7 @@ class Serving:
                 if split:  # the file is read twice
                     upload = Upload(await self.in_thread(upload.audio))
                 heard = await self.in_thread(
-                    lambda: _decode_and_begin(upload.audio(), spec, limits, segments)
+                    lambda: decode_and_begin(upload.audio(), spec, limits, segments)
                 )
         prediction = await self._go_on(heard, classifier, started)
         if not split:
@@ -102,14 +106,20 @@ class Serving:
             timing_ms=replace(prediction.timing_ms, total=total),
         )
 
-    async def _heard(self, file: Data, spec: Spec, segments: bool) -> _Heard:
-        """A small file, made ready for the network: on the event loop, as far as it is short, too."""
+    async def _heard(self, file: Data, spec: Spec, segments: bool) -> Prepared:
+        """A small file, made ready for the network: in a thread where it takes longer.
+
+        What is short is done on the event loop, or by a helper where many come.
+        """
         limits = self.limits
         info = parse(file, limits)
         if info.duration_s > min(SHORT_S, spec.windows.clip_s) or segments:
             async with self._alone_if(info.duration_s > LONG_S):
-                return await self.in_thread(_decode_and_begin, file, spec, limits, segments)
-        return await self.in_turn(_decode_and_begin, file, spec, limits, segments)
+                return await self.in_thread(decode_and_begin, file, spec, limits, segments)
+        if self._helpers.is_crowded:
+            with suppress(NoHelper):
+                return await self._helpers.prepare(file, spec)
+        return await self.in_turn(decode_and_begin, file, spec, limits, segments)
 
     async def _channel(
         self, audio: Audio | UnusableAudio, classifier: Classifier, segments: bool
@@ -118,12 +128,12 @@ class Serving:
             return audio
         started = time.perf_counter()
         try:
-            heard = await self.in_thread(_begin, audio, classifier.spec, segments)
+            heard = await self.in_thread(begin, audio, classifier.spec, segments)
             return await self._go_on(heard, classifier, started)
         except UnusableAudio as error:
             return error
 
-    async def _go_on(self, heard: _Heard, classifier: Classifier, started: float) -> Prediction:
+    async def _go_on(self, heard: Prepared, classifier: Classifier, started: float) -> Prediction:
         """Ask about one batch of windows after the other: a clip has one, ten minutes have many."""
         audio, spec = heard.audio, classifier.spec
         features, features_ms, inference_ms = heard.features, heard.features_ms, 0.0
@@ -191,17 +201,3 @@ class Serving:
         for batcher in self._batchers.values():
             batcher.close()
         self._crew.close()
-
-
-def _begin(audio: Audio, spec: Spec, segments: bool, decode_ms: float = 0.0) -> _Heard:
-    """What a clip needs before the network: all of it for most, the first batch of a long one."""
-    started = time.perf_counter()
-    plan = make_plan(audio.samples, spec, segments=segments)
-    features = prepare(audio.samples, next(plan.batches, ()), spec)
-    return _Heard(audio, plan, features, decode_ms, 1e3 * (time.perf_counter() - started))
-
-
-def _decode_and_begin(data: Data, spec: Spec, limits: Limits, segments: bool) -> _Heard:
-    started = time.perf_counter()
-    audio = decode(data, spec.sr, limits)
-    return _begin(audio, spec, segments, 1e3 * (time.perf_counter() - started))

@@ -103,9 +103,9 @@ class Settings(BaseSettings):
     models, and counts, limits and measures for itself."""
 
     threads: PositiveInt | None = None
-    """How many processors a process may fill: its event loop, which prepares sound, fills one, and the
-    network the others; with one, the loop does both. Unset: the processors that it may use (of the
-    machine, or of its container), divided among the processes."""
+    """How many processors a process may fill: with its event loop, the network, and helpers, processes that
+    prepare sound, one for every two processors; with one, the loop does all. Unset: the processors that it
+    may use (of the machine, or of its container), divided among the processes."""
 
     api_keys: SecretStr | None = None
     """Keys of which a request has to show one, as ``name:key``, apart by commas. Unset, and without

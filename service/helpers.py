@@ -1,0 +1,325 @@
+"""Processes beside this one that prepare short clips, so that one process answers with all processors.
+
+Python lets one thread at a time do most of what is to be done before the network is asked. A process
+beside this one does it at the same time, and leaves the event loop free to speak HTTP. A clip goes there
+through memory that both see (`service.helper` is the other side); all else stays here: queues, limits,
+models, metrics.
+
+Waking another process costs more than it saves where nobody else is there: `is_crowded` says when it pays.
+"""
+
+import asyncio
+import logging
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from service import helper
+from service.preparation import Data, Prepared
+from service.upload import SHORT
+from undertone.audio import Audio
+from undertone.errors import AudioError
+from undertone.limits import Limits
+from undertone.spec import Spec
+
+AHEAD: Final = 2
+"""Clips that a helper has at a time: the one that it prepares, and the next, which it need not wait for."""
+
+CROWD_S: Final = 1.0
+"""How long helpers are asked after two requests were last under way at once."""
+
+START_S: Final = 10.0
+"""How long the service waits for helpers before it opens."""
+
+STUCK_S: Final = 10.0
+"""How long a helper may have one clip in hand, which takes a few milliseconds; then it is killed."""
+
+END_S: Final = 2.0
+"""How long a helper may take to end by itself."""
+
+_NOTHING: Final = np.zeros(0, np.float32)
+
+_log = logging.getLogger("undertone")
+
+
+class NoHelper(Exception):
+    """There is none, or none any more; the clip was not touched."""
+
+
+def are_possible() -> bool:
+    """Whether this system lets processes see the same memory without a file: Linux does."""
+    return hasattr(os, "memfd_create") and hasattr(socket, "SOCK_SEQPACKET")
+
+
+@dataclass(eq=False, slots=True)
+class _Clip:
+    data: Data
+    spec: Spec
+    answer: asyncio.Future[Prepared]
+
+
+@dataclass(eq=False, slots=True)
+class _Helper:
+    process: subprocess.Popen[bytes]
+    line: socket.socket
+    room: memoryview
+    is_ready: bool = False
+    at_work: deque[tuple[_Clip, int]] = field(default_factory=deque)
+    """What it has, in order, and where each begins."""
+    patience: asyncio.TimerHandle | None = None
+
+    @property
+    def places(self) -> set[int]:
+        """Where there is room for a clip."""
+        return {SHORT * number for number in range(AHEAD)} - {at for _, at in self.at_work}
+
+    def give(self, clip: _Clip) -> None:
+        at, n_bytes = min(self.places), len(clip.data)
+        self.room[at : at + n_bytes] = clip.data
+        self.line.send(helper.ORDER.dump_json(helper.Order(at, n_bytes, _written(clip.spec))))
+        self.at_work.append((clip, at))
+        if self.patience is None:
+            self._begin_next()
+
+    def take(self, packet: bytes) -> None:
+        """Tell who waits what became of the first clip that it has."""
+        outcome = helper.OUTCOME.validate_json(packet)
+        clip, at = self.at_work.popleft()
+        self._begin_next()
+        if clip.answer.done():
+            return
+        if isinstance(outcome, helper.Done):
+            clip.answer.set_result(_prepared(outcome, clip.spec, self.room[at:]))
+        elif isinstance(outcome, helper.Refused):
+            clip.answer.set_exception(_refusal(outcome))
+        else:
+            clip.answer.set_exception(RuntimeError(f"a helper failed:\n{outcome.traceback}"))
+
+    def _begin_next(self) -> None:
+        """Wait for the clip that it has in hand now, if there is one."""
+        if self.patience is not None:
+            self.patience.cancel()
+        loop = asyncio.get_running_loop()
+        self.patience = loop.call_later(STUCK_S, self.process.kill) if self.at_work else None
+
+
+class Helpers:
+    """The processes, and the clips that wait for them. Of one event loop, once `open` was called there."""
+
+    def __init__(self, size: int, limits: Limits) -> None:
+        """Start them; they take a moment, in which this process can do something else.
+
+        Args:
+            size: how many; none where that is impossible.
+            limits: what a clip has to keep within.
+        """
+        self._limits = limits
+        self._waiting: deque[_Clip] = deque()
+        self._under_way = 0
+        self._crowded_until = -1.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._helpers = [self._started() for _ in range(size if are_possible() else 0)]
+
+    def __len__(self) -> int:
+        """How many can be asked."""
+        return sum(map(_is_ready, self._helpers))
+
+    async def open(self) -> None:
+        """Wait until they have started, for `START_S` at most: whoever comes later is asked later."""
+        self._loop = asyncio.get_running_loop()
+        for each in self._helpers:
+            self._loop.add_reader(each.line, self._hear, each)
+        until = time.monotonic() + START_S
+        while len(self) < len(self._helpers) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are helpers, and requests met a moment ago."""
+        return len(self) > 0 and time.monotonic() < self._crowded_until
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """A request that is under way, which others may meet."""
+        self._under_way += 1
+        if self._under_way > 1:
+            self._crowded_until = time.monotonic() + CROWD_S
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def prepare(self, data: Data, spec: Spec) -> Prepared:
+        """A file of one window, as `service.preparation.decode_and_begin` prepares it; cancel to withdraw.
+
+        Args:
+            data: at most `service.upload.SHORT` bytes.
+            spec: what is to hear it.
+
+        Raises:
+            AudioError: it cannot be read, or there is nothing in it to hear an emotion in.
+            NoHelper: there is none.
+            RuntimeError: the helper failed at it, or died of it.
+        """
+        if not (len(self) and _fits(spec)):
+            raise NoHelper
+        clip = _Clip(data, spec, asyncio.get_running_loop().create_future())
+        self._waiting.append(clip)
+        self._hand_out()
+        try:
+            return await clip.answer
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._waiting.remove(clip)
+            raise
+        finally:
+            del clip, data  # an error holds this frame, and the answer holds the error
+
+    def close(self) -> None:
+        """Withdraw what waits, and end them."""
+        for each in self._helpers:
+            self._let_go(each)
+        for clip in self._waiting:
+            clip.answer.cancel()
+        self._helpers.clear()
+        self._waiting.clear()
+
+    def _started(self) -> _Helper:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        memory = os.memfd_create("clips")
+        try:
+            os.ftruncate(memory, AHEAD * SHORT)
+            room = memoryview(mmap.mmap(memory, 0))
+            limits = helper.LIMITS.dump_json(self._limits).decode()
+            arguments = [str(theirs.fileno()), str(memory), limits]
+            process = subprocess.Popen(  # noqa: S603 — our own file, by our own interpreter
+                [sys.executable, "-P", helper.__file__, *arguments],
+                pass_fds=(theirs.fileno(), memory),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        finally:
+            theirs.close()
+            os.close(memory)
+        ours.setblocking(False)
+        return _Helper(process, ours, room)
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            free = [each for each in self._helpers if each.is_ready and len(each.at_work) < AHEAD]
+            if not free:
+                return
+            clip = self._waiting.popleft()
+            if not clip.answer.done():
+                min(free, key=lambda each: len(each.at_work)).give(clip)
+
+    def _hear(self, each: _Helper) -> None:
+        """What a helper has to say, or that it is gone."""
+        try:
+            packet = each.line.recv(helper.PACKET)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if not packet:
+            self._lose(each)
+        elif packet == helper.READY:
+            each.is_ready = True
+        else:
+            try:
+                each.take(packet)
+            except ValidationError:  # it is no longer what it was
+                each.process.kill()
+        self._hand_out()
+
+    def _lose(self, gone: _Helper) -> None:
+        """Replace a helper that died, maybe of the clip that it had in hand; the next one goes elsewhere."""
+        was_ready, lost = gone.is_ready, [clip for clip, _ in gone.at_work]
+        self._helpers.remove(gone)
+        gone.at_work.clear()
+        self._let_go(gone)
+        fields = {"pid": gone.process.pid, "exit_code": gone.process.returncode}
+        if lost and not lost[0].answer.done():
+            lost[0].answer.set_exception(RuntimeError("the helper that prepared it died"))
+        self._waiting.extendleft(reversed(lost[1:]))
+        if was_ready:
+            _log.error("helper died", extra={"fields": fields})
+            new = self._started()
+            self._helpers.append(new)
+            assert self._loop is not None
+            self._loop.add_reader(new.line, self._hear, new)
+        else:  # the next could not start either
+            _log.error("helper did not start", extra={"fields": fields})
+        if not len(self):
+            for clip in self._waiting:
+                if not clip.answer.done():
+                    clip.answer.set_exception(NoHelper())
+            self._waiting.clear()
+
+    def _let_go(self, each: _Helper) -> None:
+        """End a helper: it goes by itself once its line is closed."""
+        if self._loop is not None:
+            self._loop.remove_reader(each.line)
+        if each.patience is not None:
+            each.patience.cancel()
+        each.line.close()
+        try:
+            each.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            each.process.kill()
+            each.process.wait()
+        for clip, _ in each.at_work:
+            clip.answer.cancel()
+
+
+def _is_ready(each: _Helper) -> bool:
+    return each.is_ready
+
+
+def _fits(spec: Spec) -> bool:
+    """Whether the features of a window have room where a clip has."""
+    return np.dtype(np.float32).itemsize * spec.frames * spec.width <= SHORT
+
+
+@lru_cache(maxsize=16)
+def _written(spec: Spec) -> str:
+    return spec.model_dump_json()
+
+
+def _prepared(done: helper.Done, spec: Spec, room: memoryview) -> Prepared:
+    shape = (len(done.plan.asked), spec.frames, spec.width)
+    features = np.frombuffer(room, np.float32, int(np.prod(shape))).reshape(shape)
+    audio = Audio(
+        samples=_NOTHING,
+        sr=spec.sr,
+        duration_s=done.duration_s,
+        sample_rate=done.sample_rate,
+        channels=done.channels,
+        encoding=done.encoding,
+        warnings=done.warnings,
+    )
+    return Prepared(audio, done.plan, features.copy(), done.decode_ms, done.features_ms)
+
+
+def _refusal(refused: helper.Refused) -> AudioError:
+    known = {each.code: each for each in _kinds(AudioError)}
+    return known[refused.code](refused.detail, received=refused.received, allowed=refused.allowed)
+
+
+def _kinds(kind: type[AudioError]) -> Iterator[type[AudioError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _kinds(each)
