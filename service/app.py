@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Final
 
 from anyio import to_thread
@@ -73,18 +73,17 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         loaded = await to_thread.run_sync(load_models, settings) if models is None else models
-        hands = Helpers(0, settings.limits) if helpers is None else helpers
-        await hands.open()
-        await rehearse(loaded, settings, hands)
-        serving = app.state.serving = Serving(loaded, settings, metrics, hands)
-        # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
-        gc.collect()
-        gc.freeze()
-        with draining_on_sigterm(drain, settings.grace_s):
-            yield
-        app.state.serving = None
-        serving.close()
-        hands.close()
+        with closing(Helpers(0, settings.limits) if helpers is None else helpers) as hands:
+            await hands.open()
+            await rehearse(loaded, settings, hands)
+            serving = app.state.serving = Serving(loaded, settings, metrics, hands)
+            # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
+            gc.collect()
+            gc.freeze()
+            with draining_on_sigterm(drain, settings.grace_s):
+                yield
+            app.state.serving = None
+            serving.close()
 
     app = FastAPI(
         title="Undertone",

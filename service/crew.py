@@ -1,9 +1,9 @@
 """Who computes what, and what comes first where all are busy.
 
-- Short pieces of work (a clip decoded, and its features) are done on the event loop, one a turn, or as
-  many as take no longer than everything else took since the last turn. Python lets one thread at a time do
-  them anyway; handed to another thread, they fight the loop for the interpreter, and cost more
-  (docs/performance.md has the measurement). Between turns the loop sees to its sockets.
+- Short pieces of work (a clip decoded, and its features, where no helper does it) are done on the event loop,
+  one a turn, or as many as take no longer than everything else took since the last turn. Python lets one
+  thread at a time do them anyway; handed to another thread, they fight the loop for the interpreter, and cost
+  more (docs/performance.md has the measurement). Between turns the loop sees to its sockets.
 - The network runs in threads, which do not need the interpreter meanwhile, where there is a processor for
   them. Where there is one for all, threads would only fight the loop for it: the network then runs on the
   loop, too, as soon as more wait for it than for what comes before it. What was begun is so finished before

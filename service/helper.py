@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -39,11 +40,13 @@ class Order:
     Attributes:
         at: where it begins in the memory; its features are put there.
         n_bytes: how long it is.
+        room: how long its features may be, in bytes.
         spec: what hears it, as JSON.
     """
 
     at: int
     n_bytes: int
+    room: int
     spec: str
 
 
@@ -73,9 +76,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A clip at which the helper failed."""
+    """A clip at which the helper failed, and how."""
 
-    traceback: str
+    reason: str
 
 
 Outcome: TypeAlias = Done | Refused | Failed
@@ -93,13 +96,14 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     line, memory, limits = sys.argv[1:]
     give_back_early()
+    orders = socket.socket(fileno=int(line))  # which only the end closes: why is said before
+    gc.collect()
+    gc.freeze()
     with (
-        socket.socket(fileno=int(line)) as orders,
         mmap.mmap(int(memory), 0) as shared,
         memoryview(shared) as room,
+        suppress(ConnectionError),  # nobody is there any more
     ):
-        gc.collect()
-        gc.freeze()
         orders.send(READY)
         while packet := orders.recv(PACKET):
             outcome = prepare(ORDER.validate_json(packet), room, LIMITS.validate_json(limits))
@@ -115,9 +119,10 @@ def prepare(order: Order, room: memoryview, limits: Limits) -> Outcome:
         return Refused(error.code, error.detail, error.received, error.allowed)
     except Exception:
         return Failed(traceback.format_exc())
-    room[order.at : order.at + found.features.nbytes] = np.ascontiguousarray(
-        found.features
-    ).data.cast("B")
+    features = np.ascontiguousarray(found.features).reshape(-1).view(np.uint8)
+    if features.size > order.room:
+        return Failed(f"{features.size} bytes of features find no room in {order.room}")
+    room[order.at : order.at + features.size] = features.data
     audio = found.audio
     return Done(
         duration_s=audio.duration_s,

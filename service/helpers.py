@@ -12,19 +12,19 @@ import asyncio
 import logging
 import mmap
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from pydantic import ValidationError
 
 from service import helper
 from service.preparation import Data, Prepared
@@ -46,16 +46,24 @@ START_S: Final = 10.0
 STUCK_S: Final = 10.0
 """How long a helper may have one clip in hand, which takes a few milliseconds; then it is killed."""
 
-END_S: Final = 2.0
-"""How long a helper may take to end by itself."""
+AGAIN_S: Final = 30.0
+"""After how long another is started where one could not."""
 
 _NOTHING: Final = np.zeros(0, np.float32)
 
 _log = logging.getLogger("undertone")
 
 
+_KEPT: Final = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|PYTHON\w+|MALLOC_\w+|GLIBC_TUNABLES"
+)
+"""Variables that a helper is given. It reads what anybody sends: of keys and tokens it is to know none."""
+
+_ZEROS: Final = memoryview(bytes(SHORT))
+
+
 class NoHelper(Exception):
-    """There is none, or none any more; the clip was not touched."""
+    """There is none for this clip, or none any more; it is left to whoever asked."""
 
 
 def are_possible() -> bool:
@@ -88,24 +96,38 @@ class _Helper:
     def give(self, clip: _Clip) -> None:
         at, n_bytes = min(self.places), len(clip.data)
         self.room[at : at + n_bytes] = clip.data
-        self.line.send(helper.ORDER.dump_json(helper.Order(at, n_bytes, _written(clip.spec))))
+        self.line.send(
+            helper.ORDER.dump_json(helper.Order(at, n_bytes, SHORT, _written(clip.spec)))
+        )
         self.at_work.append((clip, at))
         if self.patience is None:
             self._begin_next()
 
     def take(self, packet: bytes) -> None:
-        """Tell who waits what became of the first clip that it has."""
+        """Tell who waits what became of the first clip that it has.
+
+        Raises:
+            LookupError, ValueError: it says what no helper says.
+        """
         outcome = helper.OUTCOME.validate_json(packet)
-        clip, at = self.at_work.popleft()
+        clip, at = self.at_work[0]
+        if isinstance(outcome, helper.Done):
+            result: Prepared | Exception = _prepared(outcome, clip.spec, self.room[at : at + SHORT])
+        elif isinstance(outcome, helper.Refused):
+            result = _refusal(outcome)
+        else:
+            result = RuntimeError(f"a helper failed:\n{outcome.reason}")
+        written = result.features.nbytes if isinstance(result, Prepared) else 0
+        used = max(len(clip.data), written)
+        self.room[at : at + used] = _ZEROS[:used]  # nothing that was sent stays
+        self.at_work.popleft()
         self._begin_next()
         if clip.answer.done():
             return
-        if isinstance(outcome, helper.Done):
-            clip.answer.set_result(_prepared(outcome, clip.spec, self.room[at:]))
-        elif isinstance(outcome, helper.Refused):
-            clip.answer.set_exception(_refusal(outcome))
+        if isinstance(result, Exception):
+            clip.answer.set_exception(result)
         else:
-            clip.answer.set_exception(RuntimeError(f"a helper failed:\n{outcome.traceback}"))
+            clip.answer.set_result(result)
 
     def _begin_next(self) -> None:
         """Wait for the clip that it has in hand now, if there is one."""
@@ -130,11 +152,17 @@ class Helpers:
         self._under_way = 0
         self._crowded_until = -1.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._helpers = [self._started() for _ in range(size if are_possible() else 0)]
+        self._helpers: list[_Helper] = []
+        try:
+            for _ in range(size if are_possible() else 0):
+                self._helpers.append(self._started())
+        except OSError as error:
+            _say_why_not(reason=str(error))
 
-    def __len__(self) -> int:
+    @property
+    def n_ready(self) -> int:
         """How many can be asked."""
-        return sum(map(_is_ready, self._helpers))
+        return sum(each.is_ready for each in self._helpers)
 
     async def open(self) -> None:
         """Wait until they have started, for `START_S` at most: whoever comes later is asked later."""
@@ -142,13 +170,13 @@ class Helpers:
         for each in self._helpers:
             self._loop.add_reader(each.line, self._hear, each)
         until = time.monotonic() + START_S
-        while len(self) < len(self._helpers) and time.monotonic() < until:
+        while self.n_ready < len(self._helpers) and time.monotonic() < until:
             await asyncio.sleep(0.01)
 
     @property
     def is_crowded(self) -> bool:
         """Whether there are helpers, and requests met a moment ago."""
-        return len(self) > 0 and time.monotonic() < self._crowded_until
+        return self.n_ready > 0 and time.monotonic() < self._crowded_until
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -173,7 +201,7 @@ class Helpers:
             NoHelper: there is none.
             RuntimeError: the helper failed at it, or died of it.
         """
-        if not (len(self) and _fits(spec)):
+        if not self.n_ready or len(data) > SHORT or not _fits(spec):
             raise NoHelper
         clip = _Clip(data, spec, asyncio.get_running_loop().create_future())
         self._waiting.append(clip)
@@ -190,30 +218,36 @@ class Helpers:
     def close(self) -> None:
         """Withdraw what waits, and end them."""
         for each in self._helpers:
+            each.process.kill()  # it keeps nothing that could be lost
+        for each in self._helpers:
             self._let_go(each)
         for clip in self._waiting:
             clip.answer.cancel()
         self._helpers.clear()
         self._waiting.clear()
+        self._loop = None
 
     def _started(self) -> _Helper:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        memory = os.memfd_create("clips")
-        try:
-            os.ftruncate(memory, AHEAD * SHORT)
-            room = memoryview(mmap.mmap(memory, 0))
-            limits = helper.LIMITS.dump_json(self._limits).decode()
-            arguments = [str(theirs.fileno()), str(memory), limits]
-            process = subprocess.Popen(  # noqa: S603 — our own file, by our own interpreter
-                [sys.executable, "-P", helper.__file__, *arguments],
-                pass_fds=(theirs.fileno(), memory),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            )
-        finally:
-            theirs.close()
-            os.close(memory)
+        with theirs, ExitStack() as unless_started:
+            unless_started.callback(ours.close)
+            memory = os.memfd_create("clips")
+            try:
+                os.ftruncate(memory, AHEAD * SHORT)
+                room = memoryview(mmap.mmap(memory, 0))
+                limits = helper.LIMITS.dump_json(self._limits).decode()
+                arguments = [str(theirs.fileno()), str(memory), limits]
+                process = subprocess.Popen(  # noqa: S603 — our own file, by our own interpreter
+                    [sys.executable, "-P", helper.__file__, *arguments],
+                    pass_fds=(theirs.fileno(), memory),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=_environment(),
+                    start_new_session=True,  # the signals of a terminal are for the service
+                )
+            finally:
+                os.close(memory)
+            unless_started.pop_all()
         ours.setblocking(False)
         return _Helper(process, ours, room)
 
@@ -223,8 +257,14 @@ class Helpers:
             if not free:
                 return
             clip = self._waiting.popleft()
-            if not clip.answer.done():
-                min(free, key=lambda each: len(each.at_work)).give(clip)
+            if clip.answer.done():
+                continue
+            chosen = min(free, key=lambda each: len(each.at_work))
+            try:
+                chosen.give(clip)
+            except OSError:  # it died, and this is the first that is heard of it
+                self._waiting.appendleft(clip)
+                self._lose(chosen)
 
     def _hear(self, each: _Helper) -> None:
         """What a helper has to say, or that it is gone."""
@@ -234,59 +274,83 @@ class Helpers:
             return
         except OSError:
             packet = b""
-        if not packet:
-            self._lose(each)
-        elif packet == helper.READY:
-            each.is_ready = True
+        if packet:
+            self._take(each, packet)
         else:
-            try:
-                each.take(packet)
-            except ValidationError:  # it is no longer what it was
-                each.process.kill()
+            self._lose(each)
         self._hand_out()
+
+    def _take(self, each: _Helper, packet: bytes) -> None:
+        if packet == helper.READY:
+            each.is_ready = True
+            return
+        try:
+            each.take(packet)
+        except (LookupError, ValueError):  # it is no longer what it was
+            each.process.kill()
 
     def _lose(self, gone: _Helper) -> None:
         """Replace a helper that died, maybe of the clip that it had in hand; the next one goes elsewhere."""
-        was_ready, lost = gone.is_ready, [clip for clip, _ in gone.at_work]
+        was_ready = gone.is_ready
+        with suppress(OSError):  # what it said before is still to be heard
+            while packet := gone.line.recv(helper.PACKET):
+                self._take(gone, packet)
+        lost = [clip for clip, _ in gone.at_work]
         self._helpers.remove(gone)
         gone.at_work.clear()
+        gone.process.kill()  # it may have closed its line, and stand still
         self._let_go(gone)
-        fields = {"pid": gone.process.pid, "exit_code": gone.process.returncode}
         if lost and not lost[0].answer.done():
             lost[0].answer.set_exception(RuntimeError("the helper that prepared it died"))
         self._waiting.extendleft(reversed(lost[1:]))
+        fields = {"pid": gone.process.pid, "exit_code": gone.process.returncode}
         if was_ready:
             _log.error("helper died", extra={"fields": fields})
-            new = self._started()
-            self._helpers.append(new)
-            assert self._loop is not None
-            self._loop.add_reader(new.line, self._hear, new)
-        else:  # the next could not start either
-            _log.error("helper did not start", extra={"fields": fields})
-        if not len(self):
+            self._replace()
+        else:
+            _say_why_not(**fields)
+            self._try_again()
+        if not self.n_ready:
             for clip in self._waiting:
                 if not clip.answer.done():
                     clip.answer.set_exception(NoHelper())
             self._waiting.clear()
 
+    def _replace(self) -> None:
+        if self._loop is None:  # the end came first
+            return
+        try:
+            new = self._started()
+        except OSError as error:
+            _say_why_not(reason=str(error))
+            self._try_again()
+            return
+        self._helpers.append(new)
+        self._loop.add_reader(new.line, self._hear, new)
+
+    def _try_again(self) -> None:
+        if self._loop is not None:
+            self._loop.call_later(AGAIN_S, self._replace)
+
     def _let_go(self, each: _Helper) -> None:
-        """End a helper: it goes by itself once its line is closed."""
+        """Forget a helper that was killed."""
         if self._loop is not None:
             self._loop.remove_reader(each.line)
         if each.patience is not None:
             each.patience.cancel()
         each.line.close()
-        try:
-            each.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            each.process.kill()
-            each.process.wait()
+        each.process.wait()
         for clip, _ in each.at_work:
             clip.answer.cancel()
 
 
-def _is_ready(each: _Helper) -> bool:
-    return each.is_ready
+def _say_why_not(**fields: object) -> None:
+    _log.error("helper did not start", extra={"fields": fields})
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if _KEPT.fullmatch(name)}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _fits(spec: Spec) -> bool:

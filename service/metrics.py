@@ -57,6 +57,9 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.helpers = Gauge(
+            "undertone_helpers", "Processes that can prepare sound.", registry=self.registry
+        )
         self.streams = Gauge("undertone_streams_open", "Open streams.", registry=self.registry)
         self.streams_closed = Counter(
             "undertone_streams_closed",

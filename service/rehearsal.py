@@ -44,7 +44,7 @@ async def rehearse(models: Models, settings: Settings, helpers: Helpers) -> None
         samples = read_golden(classifier.bundle).samples
         clip = wav.encode(np.repeat(samples, UPSAMPLED), UPSAMPLED * classifier.spec.sr)
         prediction = await serving.predict(Upload(clip), classifier)
-        helped = [helpers.prepare(clip, classifier.spec) for _ in range(len(helpers))]
+        helped = [helpers.prepare(clip, classifier.spec) for _ in range(helpers.n_ready)]
         await asyncio.gather(*helped)
         rendered(partial(PredictionReply.of, prediction, new_id(), None))
     except (AudioError, NoHelper):

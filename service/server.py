@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from ipaddress import ip_address
 from typing import Final
@@ -57,12 +57,12 @@ def run(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, bound: socket.socket) -> None:
-    helpers = _helpers(settings)  # they start while the models load
-    models = load_models(settings)
-    config = _config(settings, partial(_app, settings, models, helpers))
-    _announce(settings, bound, sorted(models.manifests))
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[bound])
+    with closing(_helpers(settings)) as helpers:  # they start while the models load
+        models = load_models(settings)
+        config = _config(settings, partial(_app, settings, models, helpers))
+        _announce(settings, bound, sorted(models.manifests))
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[bound])
 
 
 def _supervise(settings: Settings, bound: socket.socket) -> None:

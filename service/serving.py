@@ -51,6 +51,7 @@ class Serving:
         self.patience_s = settings.upload_timeout_s
         self._crew = Crew(settings.crew)
         self._helpers = Helpers(0, settings.limits) if helpers is None else helpers
+        metrics.helpers.set_function(lambda: self._helpers.n_ready)
         self._long = anyio.CapacityLimiter(ASIDE - 1)
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}
