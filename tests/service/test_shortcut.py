@@ -62,7 +62,7 @@ def test_a_fault_of_the_service_is_a_problem_by_the_shorter_way_too(models: Mode
     def fail(*_: object) -> None:
         raise ArithmeticError("secret")
 
-    monkeypatch.setattr("service.serving.decode", fail)
+    monkeypatch.setattr("service.preparation.decode", fail)
     with running(create_app(Settings(), models)) as url:
         answer = httpx.post(f"{url}/predict", content=hum_wav(), headers=WAV, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
