@@ -34,8 +34,9 @@ from undertone.errors import AudioError
 from undertone.limits import Limits
 from undertone.spec import Spec
 
-AHEAD: Final = 2
-"""Clips that a helper has at a time: the one that it prepares, and the next, which it need not wait for."""
+AHEAD: Final = 8
+"""Clips that a helper has at a time: the one that it prepares, and as many as it may do until the event loop,
+which has much else to do under load, gives it the next."""
 
 CROWD_S: Final = 1.0
 """How long helpers are asked after two requests were last under way at once."""

@@ -19,6 +19,10 @@ from undertone.errors import AudioTooLarge, UndertoneError
 FORM_BYTES: Final = 16 * 1024
 """What a multipart form may take beyond the file that it carries."""
 
+PAUSE_S: Final = 0.1
+"""How long whoever finds no room waits to be told. Many clients ask again at once: told at once, they would
+keep the event loop busy with nothing but telling them."""
+
 SLOWEST: Final = 16 * 1024
 """Bytes a second below which an upload falls behind; a telephone far from its mast does more."""
 
@@ -58,6 +62,8 @@ class Gate:
         announced = headers.get("content-length", "")
         n_bytes = int(announced) if announced.isdecimal() else None
         if refusal := self._refusal(n_bytes):
+            if isinstance(refusal, Overloaded):
+                await asyncio.sleep(PAUSE_S)
             # The connection can go on where the rest of the body is sure to come and to end soon.
             unsure = n_bytes is None or n_bytes > self._max_bytes or "expect" in headers
             await refuse(refusal, scope, receive, send, close=unsure)

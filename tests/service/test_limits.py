@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from service import problems
 from service.app import create_app
 from service.drain import Drain
-from service.limits import Gate
+from service.limits import PAUSE_S, Gate
 from service.metrics import Metrics
 from service.models import Models
 from service.observe import Observe
@@ -192,7 +192,9 @@ def test_what_is_done_before_the_upload_is_read_is_no_fault_of_the_client():
     asyncio.run(scenario())
 
 
-def test_so_many_are_in_work_so_many_wait_and_the_rest_is_told_to_come_again():
+def test_so_many_are_in_work_so_many_wait_and_the_rest_is_told_to_come_again(monkeypatch):
+    monkeypatch.setattr("service.limits.PAUSE_S", 0)
+
     async def scenario():
         app = gated(max_requests=2, max_waiting=3)
         with talking_to(app) as client:
@@ -212,7 +214,9 @@ def test_so_many_are_in_work_so_many_wait_and_the_rest_is_told_to_come_again():
     asyncio.run(scenario())
 
 
-def test_without_room_to_wait_there_is_none():
+def test_without_room_to_wait_there_is_none(monkeypatch):
+    monkeypatch.setattr("service.limits.PAUSE_S", 0)
+
     async def scenario():
         app = gated(max_requests=1, max_waiting=0)
         with talking_to(app) as client:
@@ -427,3 +431,45 @@ def test_a_stream_whose_client_is_gone_ends_with_the_process_too():
         await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
+
+
+def test_who_finds_no_room_is_told_after_a_pause_in_which_others_are_heard(monkeypatch):
+    paused: list[float] = []
+    statuses: list[int] = []
+
+    async def main() -> None:
+        entered, over = asyncio.Event(), asyncio.Event()
+
+        async def app(_scope, receive, _send) -> None:
+            await receive()
+            entered.set()
+            await over.wait()
+
+        async def receive():
+            return {"type": "http.request", "body": b"ab", "more_body": False}
+
+        async def send(message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        async def sleep(seconds: float) -> None:
+            paused.append(seconds)
+
+        def upload(n_bytes: int):
+            headers = [(b"content-length", b"%d" % n_bytes)]
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+            return gate({**scope, "state": {"request_id": "one"}}, receive, send)
+
+        gate = Gate(app, Settings(max_requests=1, max_waiting=0), Drain())
+        first = asyncio.create_task(upload(2))
+        await entered.wait()
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        await upload(10**9)
+        assert not paused
+        await upload(2)
+        over.set()
+        await first
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert statuses == [413, 503]
+    assert paused == [PAUSE_S]
