@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +30,9 @@ from benchmarks.traffic import at
 from service.app import SWITCH_S
 from service.crew import ASIDE, Crew
 from service.helpers import Helpers
-from undertone.audio import decode
+from service.preparation import decode_and_begin
 from undertone.bundle import open_bundle
 from undertone.limits import Limits
-from undertone.plan import make_plan, prepare
 from undertone.spec import Spec
 
 RESULTS: Final = Path(__file__).resolve().parent / "results" / "turns.json"
@@ -41,14 +41,21 @@ CLIPS: Final = 300
 AT_ONCE: Final = 32
 SMALL_TASKS: Final = 100
 TICK_S: Final = 0.005
+LIMITS: Final = Limits()
 BEGIN_S: Final = 0.05
 """In which all clients begin at once; no loop is in time then."""
+
+begin = partial(decode_and_begin, limits=LIMITS, segments=False)
 
 Way = Callable[[Crew, Helpers, bytes, Spec], Awaitable[Any]]
 
 WAYS: Final[dict[str, Way]] = {
-    "on the loop, a clip a turn": lambda crew, _, *clip: crew.do_in_turn(begin, *clip),
-    f"in {ASIDE} threads": lambda crew, _, *clip: crew.do_aside(begin, *clip),
+    "on the loop, a clip a turn": lambda crew, _, *clip: crew.do_in_turn(
+        decode_and_begin, *clip, LIMITS, False
+    ),
+    f"in {ASIDE} threads": lambda crew, _, *clip: crew.do_aside(
+        decode_and_begin, *clip, LIMITS, False
+    ),
     "by a helper": lambda _, helpers, *clip: helpers.prepare(*clip),
 }
 
@@ -75,7 +82,7 @@ def main() -> None:
 
 async def measure(way: Way, clips: list[bytes], spec: Spec) -> dict[str, float]:
     """One round of one way."""
-    crew, helpers = Crew(2), Helpers(1, Limits())
+    crew, helpers = Crew(2), Helpers(1, LIMITS)
     await helpers.open()
     late, left = list[float](), iter(range(CLIPS))
 
@@ -108,13 +115,6 @@ async def measure(way: Way, clips: list[bytes], spec: Spec) -> dict[str, float]:
         "loop_late_ms_p50": 1e3 * at(late, 0.5),
         "loop_late_ms_p99": 1e3 * at(late, 0.99),
     }
-
-
-def begin(clip: bytes, spec: Spec) -> Any:
-    """Sound, windows and features."""
-    samples = decode(clip, spec.sr).samples
-    plan = make_plan(samples, spec, segments=False)
-    return prepare(samples, next(plan.batches), spec)
 
 
 if __name__ == "__main__":

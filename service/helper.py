@@ -94,7 +94,8 @@ def main() -> None:
     """Prepare clips until there is nobody to prepare them for."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the service ends first, and this with it
         signal.signal(number, signal.SIG_IGN)
-    line, memory, limits = sys.argv[1:]
+    line, memory, written = sys.argv[1:]
+    limits = LIMITS.validate_json(written)
     give_back_early()
     orders = socket.socket(fileno=int(line))  # which only the end closes: why is said before
     gc.collect()
@@ -106,7 +107,7 @@ def main() -> None:
     ):
         orders.send(READY)
         while packet := orders.recv(PACKET):
-            outcome = prepare(ORDER.validate_json(packet), room, LIMITS.validate_json(limits))
+            outcome = prepare(ORDER.validate_json(packet), room, limits)
             orders.send(OUTCOME.dump_json(outcome))
 
 

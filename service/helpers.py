@@ -30,7 +30,7 @@ from service import helper
 from service.preparation import Data, Prepared
 from service.upload import SHORT
 from undertone.audio import Audio
-from undertone.errors import AudioError
+from undertone.errors import BY_CODE
 from undertone.limits import Limits
 from undertone.spec import Spec
 
@@ -115,7 +115,8 @@ class _Helper:
         if isinstance(outcome, helper.Done):
             result: Prepared | Exception = _prepared(outcome, clip.spec, self.room[at : at + SHORT])
         elif isinstance(outcome, helper.Refused):
-            result = _refusal(outcome)
+            kind = BY_CODE[outcome.code]
+            result = kind(outcome.detail, received=outcome.received, allowed=outcome.allowed)
         else:
             result = RuntimeError(f"a helper failed:\n{outcome.reason}")
         written = result.features.nbytes if isinstance(result, Prepared) else 0
@@ -377,14 +378,3 @@ def _prepared(done: helper.Done, spec: Spec, room: memoryview) -> Prepared:
         warnings=done.warnings,
     )
     return Prepared(audio, done.plan, features.copy(), done.decode_ms, done.features_ms)
-
-
-def _refusal(refused: helper.Refused) -> AudioError:
-    known = {each.code: each for each in _kinds(AudioError)}
-    return known[refused.code](refused.detail, received=refused.received, allowed=refused.allowed)
-
-
-def _kinds(kind: type[AudioError]) -> Iterator[type[AudioError]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _kinds(each)

@@ -38,15 +38,15 @@ async def rehearse(models: Models, settings: Settings, helpers: Helpers) -> None
     What comes of it does not matter: that the network answers as it did when it was exported was seen
     when it was loaded. Where it fails, the log says so, and the service opens all the same.
     """
-    serving = Serving(models, settings, Metrics())
+    serving = Serving(models, settings, Metrics(), helpers)
     try:
         classifier = await models.get()
         samples = read_golden(classifier.bundle).samples
         clip = wav.encode(np.repeat(samples, UPSAMPLED), UPSAMPLED * classifier.spec.sr)
         prediction = await serving.predict(Upload(clip), classifier)
+        rendered(partial(PredictionReply.of, prediction, new_id(), None))
         helped = [helpers.prepare(clip, classifier.spec) for _ in range(helpers.n_ready)]
         await asyncio.gather(*helped)
-        rendered(partial(PredictionReply.of, prediction, new_id(), None))
     except (AudioError, NoHelper):
         pass  # a sample may be longer than what is taken, or hold nobody's voice
     except Exception as error:

@@ -40,18 +40,14 @@ class Serving:
     """The models, with a queue for each, and the threads that compute. Made on the event loop."""
 
     def __init__(
-        self,
-        models: Models,
-        settings: Settings,
-        metrics: Metrics,
-        helpers: Helpers | None = None,
+        self, models: Models, settings: Settings, metrics: Metrics, helpers: Helpers
     ) -> None:
         self.models = models
         self.limits = settings.limits
         self.patience_s = settings.upload_timeout_s
         self._crew = Crew(settings.crew)
-        self._helpers = Helpers(0, settings.limits) if helpers is None else helpers
-        metrics.helpers.set_function(lambda: self._helpers.n_ready)
+        self._helpers = helpers
+        metrics.helpers.set_function(lambda: helpers.n_ready)
         self._long = anyio.CapacityLimiter(ASIDE - 1)
         self._metrics = metrics
         self._batchers: dict[str, Batcher] = {}

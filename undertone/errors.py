@@ -18,7 +18,8 @@ UndertoneError
     └── BundleMismatch     it loads, and no longer reproduces its own golden sample
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 
 class UndertoneError(Exception):
@@ -134,3 +135,13 @@ class BundleMismatch(BundleError):
     """The bundle loads, and no longer reproduces its golden sample."""
 
     code = "bundle_mismatch"
+
+
+def _tree(root: type[UndertoneError]) -> Iterator[type[UndertoneError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
+BY_CODE: Final = {kind.code: kind for kind in _tree(UndertoneError)}
+"""Those of this module, to make again what another process raised."""

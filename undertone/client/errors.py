@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from undertone import errors
-from undertone.errors import UndertoneError
+from undertone.errors import BY_CODE, UndertoneError
 
 
 class Unreachable(UndertoneError):
@@ -83,22 +82,11 @@ def error_of(problem: Mapping[str, Any], status: int | None = None) -> Undertone
     detail = str(problem.get("detail") or f"The service answered with status {status}.")
     received, allowed = problem.get("received"), problem.get("allowed")
     error: UndertoneError
-    if code in _BY_CODE:
-        error = _BY_CODE[code](detail, received=received, allowed=allowed)
+    if code in BY_CODE:
+        error = BY_CODE[code](detail, received=received, allowed=allowed)
     else:
         kind = ServiceUnavailable if status in BUSY else ServiceProblem
         error = kind(detail, code=code, status=status, received=received, allowed=allowed)
     if identifier := problem.get("request_id"):
         error.add_note(f"request_id: {identifier}")
     return error
-
-
-def _tree(root: type[UndertoneError]) -> Iterator[type[UndertoneError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _tree(child)
-
-
-_BY_CODE: Final = {
-    kind.code: kind for kind in _tree(UndertoneError) if kind.__module__ == errors.__name__
-}
