@@ -40,8 +40,16 @@ def ours(samples, stft, feature):
 
 @pytest.mark.parametrize("stft", STFTS)
 @pytest.mark.parametrize(
-    "feature", [LogMel(), LogMel(n_mels=40, fmin=50, fmax=7000), LogMel(top_db=None)]
+    "feature",
+    [
+        LogMel(),
+        LogMel(n_mels=40, fmin=50, fmax=7000),
+        LogMel(n_mels=3),
+        LogMel(n_mels=300, fmin=50, fmax=500),  # most lie between two bins, and hear nothing
+        LogMel(top_db=None),
+    ],
 )
+@pytest.mark.filterwarnings("ignore:Empty filters detected")
 def test_log_mel(speech, stft, feature):
     mel = librosa.feature.melspectrogram(
         S=power(speech, stft),
