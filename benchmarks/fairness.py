@@ -1,12 +1,13 @@
 """Do long recordings hold short ones up? ``python -m benchmarks.fairness``.
 
-One client posts a clip of 3 s a tenth of a second after it was answered, while others post half a minute
-each, with the timeline, again and again: to a process with a thread for the network, and to one that runs
-it on its event loop, as each of several workers does. Writes ``benchmarks/results/fairness.json``.
+One client posts a clip of 3 s about a tenth of a second after it was answered, while others post half a
+minute each, with the timeline, again and again: to a process with a thread for the network, and to one that
+runs it on its event loop, as each of several workers does. Writes ``benchmarks/results/fairness.json``.
 """
 
 import asyncio
 import json
+import random
 import time
 from itertools import chain
 from pathlib import Path
@@ -23,7 +24,9 @@ RESULTS: Final = Path(__file__).resolve().parent / "results" / "fairness.json"
 COMPANY: Final = (0, 1, 4, 16)
 PROCESSORS: Final = {"a thread": 2, "a turn on the event loop": 1}
 SHORT_S, LONG_S = 3.0, 30.0
-PAUSE_S: Final = 0.1
+PAUSE_S: Final = (0.05, 0.15)
+"""Anything between: always the same, it would meet those who post long ones at the same point of their
+round, or never there."""
 SECONDS: Final = 10.0
 
 
@@ -66,10 +69,10 @@ async def trial(port: int, company: int, seconds: float) -> dict[str, Any]:
         return found
 
     others = [asyncio.create_task(again_and_again()) for _ in range(company)]
-    answers = []
+    answers, chance = [], random.Random(0)
     while time.perf_counter() < end:
         answers.append(await client.ask(short))
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(chance.uniform(*PAUSE_S))
     of_long = [*chain(*await asyncio.gather(*others))]
     statuses = {each.status for each in (*of_long, *answers)}
     assert statuses == {200}, f"answered with {sorted(statuses)}"
