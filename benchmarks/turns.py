@@ -13,7 +13,6 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,8 +43,6 @@ TICK_S: Final = 0.005
 LIMITS: Final = Limits()
 BEGIN_S: Final = 0.05
 """In which all clients begin at once; no loop is in time then."""
-
-begin = partial(decode_and_begin, limits=LIMITS, segments=False)
 
 Way = Callable[[Crew, Helpers, bytes, Spec], Awaitable[Any]]
 

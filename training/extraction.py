@@ -34,6 +34,7 @@ from undertone import (
     foreign,
     foreign_child,
     frames,
+    mel,
     mpeg,
     pcm,
     preprocess,
@@ -50,7 +51,7 @@ _CHUNK: Final = 16
 
 MODULES: Final = (
     *(audio, wav, pcm, survey, resample, foreign, foreign_child, mpeg),
-    *(spec, preprocess, frames, constant, features),
+    *(spec, preprocess, frames, constant, mel, features),
     *(augment, bands, conditions, voices),
 )
 """What features depend on: everything between a file and them."""

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from undertone import mel
 from undertone.constant import constant
 from undertone.frames import centred, n_centred, sounding
 from undertone.preprocess import Samples, preprocess
@@ -34,21 +35,11 @@ _ZERO = 1e-10
 _NEVER = np.float32(1e9)
 """What is taken from the score of a lag that is no peak: more than any peak has."""
 
-_SIDE_BY_SIDE = 8
-"""Triangles of mel that are read off a spectrum together. They hear a part of it only: to multiply all of it
-with all of them, which are mostly zeros, takes three times as long."""
-
 _DELTA_WIDTH = 9
 """Frames that a slope is taken over, the default of `librosa.feature.delta`."""
 
 _UNVOICED, _VOICED = 0.3, 0.7
 """The correlation of a frame with itself a period later, where it is no voice at all, and a clear one."""
-
-_MEL_HZ = 200 / 3
-_LINEAR_TO_HZ = 1_000.0
-_LINEAR_TO_MEL = _LINEAR_TO_HZ / _MEL_HZ
-_MEL_STEP = np.log(6.4) / 27
-"""Slaney's scale of mel (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above."""
 
 _A440 = 440.0
 _CENTRE_OCTAVE, _OCTAVE_WIDTH = 5.0, 2.0
@@ -149,7 +140,7 @@ def log_mel(shared: Spectrum, feature: LogMel) -> Matrix:
 
 def mel_centres(sr: int, feature: LogMel) -> NDArray[np.float64]:
     """The frequency of each column of `log_mel`, ``float64[n_mels]`` in Hz."""
-    return _mel_edges(sr, feature.n_mels, feature.fmin, feature.fmax)[1:-1]
+    return mel.edges(sr, feature.n_mels, feature.fmin, feature.fmax)[1:-1]
 
 
 def mfcc(shared: Spectrum, feature: Mfcc) -> Matrix:
@@ -274,11 +265,10 @@ def _top(curves: Matrix, at: NDArray[np.intp]) -> NDArray[np.float64]:
 
 def _mels(shared: Spectrum, feature: LogMel | Mfcc) -> Matrix:
     """The power in each triangle of mel, ``float32[frames, n_mels]``."""
-    mels = np.empty((len(shared.power), feature.n_mels), np.float32)
-    for band in _mel_bands(
-        shared.sr, shared.stft.n_fft, feature.n_mels, feature.fmin, feature.fmax
-    ):
-        np.matmul(shared.power[:, band.bins], band.weights, out=mels[:, band.mels])
+    power, sr, n_fft = shared.power, shared.sr, shared.stft.n_fft
+    mels = np.empty((len(power), feature.n_mels), np.float32)
+    for band in mel.bands(sr, n_fft, feature.n_mels, feature.fmin, feature.fmax):
+        np.matmul(power[:, band.bins], band.weights, out=mels[:, band.mels])
     return mels
 
 
@@ -349,59 +339,6 @@ def _periods(sr: int, stft: Stft, feature: Pitch) -> _Periods:
         return _Periods(lags, cost, n_rumble, constant(bank), None)
     even, odd = bank[: -(-n_bins // 2), lags % 2 == 0], bank[: n_bins // 2, lags % 2 == 1]
     return _Periods(lags, cost, n_rumble, constant(even), constant(odd))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Band:
-    """Some triangles of mel side by side, and the bins of a spectrum that they hear."""
-
-    mels: slice
-    bins: slice
-    weights: Matrix
-    """``float32[bins, mels]``."""
-
-
-@cache
-def _mel_bands(
-    sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
-) -> tuple[_Band, ...]:
-    """All of `_mel_bank`, but for what is zero anyway."""
-    bank = _mel_bank(sr, n_fft, n_mels, fmin, fmax)
-    bands = []
-    for start in range(0, n_mels, _SIDE_BY_SIDE):
-        mels = slice(start, start + _SIDE_BY_SIDE)
-        heard = np.flatnonzero(bank[:, mels].any(axis=1))
-        bins = slice(heard[0], heard[-1] + 1) if heard.size else slice(0)
-        bands.append(_Band(mels, bins, constant(bank[bins, mels])))
-    return tuple(bands)
-
-
-def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> Matrix:
-    """``float32[1 + n_fft / 2, n_mels]``: triangles of equal area, evenly apart in mel."""
-    edges = _mel_edges(sr, n_mels, fmin, fmax)
-    frequency = np.fft.rfftfreq(n_fft, 1 / sr)[:, np.newaxis]
-    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
-    rising = (frequency - left) / (centre - left)
-    falling = (right - frequency) / (right - centre)
-    return constant(np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left))
-
-
-def _mel_edges(sr: int, n_mels: int, fmin: float, fmax: float | None) -> NDArray[np.float64]:
-    """Where the triangles begin, peak and end, ``float64[n_mels + 2]`` in Hz."""
-    lowest, highest = _mel(np.array([fmin, sr / 2 if fmax is None else fmax]))
-    return _hertz(np.linspace(lowest, highest, n_mels + 2))
-
-
-def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hertz to mel, ``float64[n]``."""
-    above = np.log(np.maximum(hertz, _LINEAR_TO_HZ) / _LINEAR_TO_HZ) / _MEL_STEP
-    return np.where(hertz < _LINEAR_TO_HZ, hertz / _MEL_HZ, _LINEAR_TO_MEL + above)
-
-
-def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mel to hertz, ``float64[n]``."""
-    above = _LINEAR_TO_HZ * np.exp(_MEL_STEP * (np.maximum(mel, _LINEAR_TO_MEL) - _LINEAR_TO_MEL))
-    return np.where(mel < _LINEAR_TO_MEL, mel * _MEL_HZ, above)
 
 
 @cache

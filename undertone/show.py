@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from undertone import features
+from undertone import features, mel
 from undertone.audio import Audio
 from undertone.prediction import Prediction, Segment
 from undertone.spec import LogMel, Mfcc, Spec
@@ -147,8 +147,8 @@ def _waveform(axes: "Axes", audio: Audio) -> None:
 def _log_mel(axes: "Axes", shared: features.Spectrum, spec: Spec) -> None:
     decibels = features.log_mel(shared, LogMel(n_mels=80, top_db=-_FLOOR_DB))
     image = _image(axes, decibels - decibels.max(), spec, "magma", _FLOOR_DB, 0)
-    bands = _mel_hertz(np.array([0, 250, 500, 1000, 2000, 4000, 8000]))
-    ceiling = _mel_hertz(np.array([spec.sr / 2]))[0]
+    bands = mel.of_hertz(np.array([0, 250, 500, 1000, 2000, 4000, 8000]))
+    ceiling = mel.of_hertz(np.array([spec.sr / 2]))[0]
     shown = bands <= ceiling * 1.001
     axes.set_yticks(
         bands[shown] / ceiling * decibels.shape[1],
@@ -245,9 +245,3 @@ def _scale(axes: "Axes", image: Any, label: str) -> None:
     bar = axes.figure.colorbar(image, cax=inset)
     bar.outline.set_visible(False)
     bar.set_label(label, color=_SOFT)
-
-
-def _mel_hertz(hertz: NDArray[Any]) -> NDArray[np.floating]:
-    """Slaney's mel scale, which the filter bank uses: linear up to 1 kHz, logarithmic above."""
-    above = np.log(np.maximum(hertz, 1000) / 1000) / (np.log(6.4) / 27)
-    return np.where(hertz < 1000, hertz / (200 / 3), 15 + above)
