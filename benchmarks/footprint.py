@@ -66,8 +66,10 @@ def measure(path: Path) -> dict[str, float]:
     import numpy as np
 
     import undertone
+    from service.memory import give_back_early
     from undertone.onnx_engine import OnnxEngine  # noqa: F401  # what every model needs
 
+    give_back_early()  # as the service does: left alone, glibc may ask for the same pages with every clip
     before, started = tree.rss_mb(os.getpid()), time.perf_counter()
     model = undertone.load(path, threads=1)
     load_s = time.perf_counter() - started
