@@ -52,10 +52,12 @@ def _convert(bundle: Bundle, path: Path) -> None:
         raise RunError(f"{bundle.path}: cannot be converted: {last}")
     import onnx  # comes with tf2onnx; who does not convert need not wait for it
 
+    from training.fold import fold
+
     # It writes down the folder that it read, which is nobody's business.
     network = onnx.load(path)
     network.graph.ClearField("doc_string")
-    onnx.save(network, path)
+    onnx.save(fold(network), path)
 
 
 def _require_same(bundle: Bundle, path: Path) -> None:
