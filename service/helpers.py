@@ -25,6 +25,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service import helper
 from service.preparation import Data, Prepared
@@ -60,8 +61,6 @@ _KEPT: Final = re.compile(
 )
 """Variables that a helper is given. It reads what anybody sends: of keys and tokens it is to know none."""
 
-_ZEROS: Final = memoryview(bytes(SHORT))
-
 
 class NoHelper(Exception):
     """There is none for this clip, or none any more; it is left to whoever asked."""
@@ -72,10 +71,30 @@ def are_possible() -> bool:
     return hasattr(os, "memfd_create") and hasattr(socket, "SOCK_SEQPACKET")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """What is to be known of a spec with every clip."""
+
+    sr: int
+    frames: int
+    width: int
+    written: str
+    """The spec, as JSON."""
+
+    @classmethod
+    def of(cls, spec: Spec) -> "_Ear":
+        return cls(spec.sr, spec.frames, spec.width, spec.model_dump_json())
+
+    @property
+    def n_bytes(self) -> int:
+        """What the features of a window take."""
+        return np.dtype(np.float32).itemsize * self.frames * self.width
+
+
 @dataclass(eq=False, slots=True)
 class _Clip:
     data: Data
-    spec: Spec
+    ear: _Ear
     answer: asyncio.Future[Prepared]
 
 
@@ -83,24 +102,22 @@ class _Clip:
 class _Helper:
     process: subprocess.Popen[bytes]
     line: socket.socket
-    room: memoryview
+    room: NDArray[np.uint8]
+    """Seen by both; ``uint8[AHEAD, SHORT]``: a row for a clip, and then for its features."""
     is_ready: bool = False
     at_work: deque[tuple[_Clip, int]] = field(default_factory=deque)
-    """What it has, in order, and where each begins."""
+    """What it has, in order, and in which row."""
+    free: list[int] = field(default_factory=lambda: list(range(AHEAD)))
+    """The other rows. The last one used is the first to be used again: it is in the caches yet."""
     patience: asyncio.TimerHandle | None = None
 
-    @property
-    def places(self) -> set[int]:
-        """Where there is room for a clip."""
-        return {SHORT * number for number in range(AHEAD)} - {at for _, at in self.at_work}
-
     def give(self, clip: _Clip) -> None:
-        at, n_bytes = min(self.places), len(clip.data)
-        self.room[at : at + n_bytes] = clip.data
-        self.line.send(
-            helper.ORDER.dump_json(helper.Order(at, n_bytes, SHORT, _written(clip.spec)))
-        )
-        self.at_work.append((clip, at))
+        row, n_bytes = self.free[-1], len(clip.data)
+        self.room[row, :n_bytes] = np.frombuffer(clip.data, np.uint8)
+        order = helper.Order(SHORT * row, n_bytes, SHORT, clip.ear.written)
+        self.line.send(helper.ORDER.dump_json(order))
+        self.free.pop()
+        self.at_work.append((clip, row))
         if self.patience is None:
             self._begin_next()
 
@@ -111,18 +128,18 @@ class _Helper:
             LookupError, ValueError: it says what no helper says.
         """
         outcome = helper.OUTCOME.validate_json(packet)
-        clip, at = self.at_work[0]
+        clip, row = self.at_work[0]
         if isinstance(outcome, helper.Done):
-            result: Prepared | Exception = _prepared(outcome, clip.spec, self.room[at : at + SHORT])
+            result: Prepared | Exception = _prepared(outcome, clip.ear, self.room[row])
         elif isinstance(outcome, helper.Refused):
             kind = BY_CODE[outcome.code]
             result = kind(outcome.detail, received=outcome.received, allowed=outcome.allowed)
         else:
             result = RuntimeError(f"a helper failed:\n{outcome.reason}")
         written = result.features.nbytes if isinstance(result, Prepared) else 0
-        used = max(len(clip.data), written)
-        self.room[at : at + used] = _ZEROS[:used]  # nothing that was sent stays
+        self.room[row, : max(len(clip.data), written)] = 0  # nothing that was sent stays
         self.at_work.popleft()
+        self.free.append(row)
         self._begin_next()
         if clip.answer.done():
             return
@@ -203,9 +220,10 @@ class Helpers:
             NoHelper: there is none.
             RuntimeError: the helper failed at it, or died of it.
         """
-        if not self.n_ready or len(data) > SHORT or not _fits(spec):
+        ear = _ear(spec)
+        if not self.n_ready or max(len(data), ear.n_bytes) > SHORT:
             raise NoHelper
-        clip = _Clip(data, spec, asyncio.get_running_loop().create_future())
+        clip = _Clip(data, ear, asyncio.get_running_loop().create_future())
         self._waiting.append(clip)
         self._hand_out()
         try:
@@ -236,7 +254,7 @@ class Helpers:
             memory = os.memfd_create("clips")
             try:
                 os.ftruncate(memory, AHEAD * SHORT)
-                room = memoryview(mmap.mmap(memory, 0))
+                room = np.frombuffer(mmap.mmap(memory, 0), np.uint8).reshape(AHEAD, SHORT)
                 limits = helper.LIMITS.dump_json(self._limits).decode()
                 arguments = [str(theirs.fileno()), str(memory), limits]
                 process = subprocess.Popen(  # noqa: S603 — our own file, by our own interpreter
@@ -355,26 +373,20 @@ def _environment() -> dict[str, str]:
     return {**kept, "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _fits(spec: Spec) -> bool:
-    """Whether the features of a window have room where a clip has."""
-    return np.dtype(np.float32).itemsize * spec.frames * spec.width <= SHORT
+_ear: Final = lru_cache(maxsize=16)(_Ear.of)
 
 
-@lru_cache(maxsize=16)
-def _written(spec: Spec) -> str:
-    return spec.model_dump_json()
-
-
-def _prepared(done: helper.Done, spec: Spec, room: memoryview) -> Prepared:
-    shape = (len(done.plan.asked), spec.frames, spec.width)
-    features = np.frombuffer(room, np.float32, int(np.prod(shape))).reshape(shape)
+def _prepared(done: helper.Done, ear: _Ear, room: NDArray[np.uint8]) -> Prepared:
+    n_windows = len(done.plan.asked)
+    features = room[: n_windows * ear.n_bytes].view(np.float32)
     audio = Audio(
         samples=_NOTHING,
-        sr=spec.sr,
+        sr=ear.sr,
         duration_s=done.duration_s,
         sample_rate=done.sample_rate,
         channels=done.channels,
         encoding=done.encoding,
         warnings=done.warnings,
     )
-    return Prepared(audio, done.plan, features.copy(), done.decode_ms, done.features_ms)
+    own = features.reshape(n_windows, ear.frames, ear.width).copy()
+    return Prepared(audio, done.plan, own, done.decode_ms, done.features_ms)

@@ -51,7 +51,8 @@ class Plan:
         """The answer, from ``float32[n, emotions]`` for each of the ``batches``."""
         rows = [row for batch in answers for row in batch]
         heard = dict(zip(self.asked, rows, strict=True))
-        audio = replace(audio, warnings=audio.warnings + self.warnings)
+        if self.warnings:
+            audio = replace(audio, warnings=audio.warnings + self.warnings)
         votes = [heard[span] for span in self.votes]
         if self.shown is None:
             return conclude(manifest, audio, votes, timing)

@@ -134,8 +134,8 @@ def _ranked(
     manifest: Manifest, rows: Sequence[NDArray[np.float32]] | NDArray[np.float32]
 ) -> tuple[Emotion, ...]:
     """The mean of ``float32[windows, emotions]``, made to sum to 1 exactly, likeliest first."""
-    mean = np.asarray(rows, np.float64).mean(axis=0)
-    scores = (mean / mean.sum()).tolist()
+    summed = np.add.reduce(np.asarray(rows, np.float64))
+    scores = (summed / summed.sum()).tolist()
     return tuple(
         sorted(
             (Emotion(label, score) for label, score in zip(manifest.emotions, scores, strict=True)),

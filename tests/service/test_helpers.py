@@ -22,13 +22,14 @@ from service.app import create_app
 from service.helpers import AHEAD, Helpers, NoHelper
 from service.preparation import decode_and_begin
 from service.settings import Settings
+from service.upload import SHORT
 from tests.service.test_server import serving
 from tests.support.servers import running
 from tests.support.sounds import hum_wav
 from undertone import wav
 from undertone.errors import AudioError
 from undertone.limits import Limits
-from undertone.spec import Spec
+from undertone.spec import Spec, Stft
 
 SPEC = Spec()
 LIMITS = Limits()
@@ -157,6 +158,7 @@ def test_what_cannot_be_heard_is_refused_in_the_same_words(data):
 class Unknown(NamedTuple):
     """A spec that no helper can read."""
 
+    sr: int = 16_000
     frames: int = 1
     width: int = 1
 
@@ -173,17 +175,12 @@ def test_one_that_fails_at_a_clip_says_why_and_prepares_the_next():
     with_helpers(work)
 
 
-class Long(NamedTuple):
-    """A spec with features that take more than a clip may."""
-
-    frames: int = 2**18
-    width: int = 2
-
-
 def test_features_that_would_find_no_room_are_not_asked_for():
     async def work(helpers: Helpers) -> None:
+        long = SPEC.model_copy(update={"duration_s": 30.0, "stft": Stft(hop_length=64)})
+        assert 4 * long.frames * long.width > SHORT
         with pytest.raises(NoHelper):
-            await helpers.prepare(hum_wav(), Long())
+            await helpers.prepare(hum_wav(), long)
 
     with_helpers(work)
 
