@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from service.problems import Problem
 from undertone.emotions import Sentiment
 from undertone.errors import UnusableAudio
-from undertone.prediction import Emotion, Prediction, Segment
+from undertone.prediction import Prediction, Segment
 
 EXAMPLE: dict[str, Any] = json.loads((files("service") / "static/example.json").read_text())
 """What the model of this repository really answered for ``examples/hello.wav``."""
@@ -133,13 +133,16 @@ class SegmentReply(Reply):
     @classmethod
     def of(cls, segment: Segment, top_k: int | None = None) -> Self:
         """The reply for a segment, with its ``top_k`` likeliest emotions or all."""
-        return cls(
-            start=segment.start,
-            end=segment.end,
-            label=segment.label,
-            score=segment.score,
-            probabilities=segment.probabilities and _emotions(segment.probabilities, top_k),
-            reason=segment.reason,
+        probabilities = segment.probabilities
+        return cls.model_validate(
+            {
+                "start": segment.start,
+                "end": segment.end,
+                "label": segment.label,
+                "score": segment.score,
+                "probabilities": probabilities and probabilities[:top_k],
+                "reason": segment.reason,
+            }
         )
 
 
@@ -173,7 +176,7 @@ class HeardReply(Reply):
                 warnings=(),
                 reason=channel.code,
             )
-        return cls(**_heard(channel, top_k), reason=None)
+        return cls.model_validate({**_heard(channel, top_k), "reason": None})
 
 
 class PredictionReply(Reply):
@@ -209,17 +212,19 @@ class PredictionReply(Reply):
         """The reply for a prediction, with its ``top_k`` likeliest emotions or all."""
         name, version = prediction.model
         channels = prediction.channels
-        return cls(
-            **_heard(prediction, top_k),
-            audio=AudioReply.model_validate(prediction.audio),
-            model=ModelReference(name=name, version=version),
-            request_id=request_id,
-            timing_ms=TimingReply.model_validate(prediction.timing_ms),
-            **(
-                {}
-                if channels is None
-                else {"channels": tuple(HeardReply.of(channel, top_k) for channel in channels)}
-            ),
+        return cls.model_validate(
+            {
+                **_heard(prediction, top_k),
+                "audio": prediction.audio,
+                "model": {"name": name, "version": version},
+                "request_id": request_id,
+                "timing_ms": prediction.timing_ms,
+                **(
+                    {}
+                    if channels is None
+                    else {"channels": [HeardReply.of(channel, top_k) for channel in channels]}
+                ),
+            }
         )
 
 
@@ -230,19 +235,15 @@ def _heard(prediction: Prediction, top_k: int | None) -> dict[str, Any]:
     return {
         "label": prediction.label,
         "score": prediction.score,
-        "probabilities": _emotions(prediction.probabilities, top_k),
-        "sentiment": SentimentReply(label=sentiment, score=score),
-        "warnings": tuple(map(WarningReply.model_validate, prediction.warnings)),
+        "probabilities": prediction.probabilities[:top_k],
+        "sentiment": {"label": sentiment, "score": score},
+        "warnings": prediction.warnings,
         **(
             {}
             if segments is None
-            else {"segments": tuple(SegmentReply.of(segment, top_k) for segment in segments)}
+            else {"segments": [SegmentReply.of(segment, top_k) for segment in segments]}
         ),
     }
-
-
-def _emotions(ranked: tuple[Emotion, ...], top_k: int | None) -> tuple[EmotionReply, ...]:
-    return tuple(map(EmotionReply.model_validate, ranked[:top_k]))
 
 
 class ResultReply(Reply):
