@@ -33,9 +33,10 @@ def test_a_good_upload_after_many_bad_ones_is_answered_as_before(client, tmp_pat
     send_all()
     gc.collect()
     grown, _ = tracemalloc.get_traced_memory()
+    largest = [str(each) for each in tracemalloc.take_snapshot().statistics("lineno")[:5]]
     tracemalloc.stop()
 
     assert scores(client.post("/predict", content=PLAIN, headers=RAW).json()) == before
     assert list(Path(tmp_path).iterdir()) == []
     assert threading.active_count() == threads
-    assert grown < 1_000_000, "what hundreds of bad uploads leave behind"
+    assert grown < 1_000_000, f"what hundreds of bad uploads leave behind: {largest}"
