@@ -36,10 +36,6 @@ SWITCH_S: Final = 0.0005
 Python's own 5 ms are waited for at every one of the loop's system calls: under load it could not even
 refuse as fast as requests came."""
 
-YOUNG: Final = 10_000
-"""How many objects there may be that garbage was not looked for among. All requests under way have more than
-Python's own 700, and are no garbage: it looked through them again and again."""
-
 _UNTRACED: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI looks up who wants its traces at each request, in the environment: a fiftieth of its price."""
 
@@ -84,7 +80,6 @@ def create_app(
             # What was loaded stays: to look through all of it for garbage halts every request meanwhile.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(YOUNG)
             with draining_on_sigterm(drain, settings.grace_s):
                 yield
             app.state.serving = None
