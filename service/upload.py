@@ -170,6 +170,8 @@ def files_of_form(body: bytearray, boundary: bytes, max_files: int = 1) -> list[
         raise MalformedRequest(f"The form cannot be read: {error}.") from error
     finally:
         parser.close()
+        # It refers to itself by way of this, and would hold what it read until garbage is next looked for.
+        parser.parser = None
     if not ended:
         raise MalformedRequest("The form is cut off: its closing boundary is missing.")
     named = {(field.field_name or b"").decode("latin-1") for field in fields}

@@ -1,6 +1,8 @@
 """How an upload is received; a plain form is seen through at once, just as the parser would have it."""
 
 import asyncio
+import contextlib
+import gc
 import tracemalloc
 
 import httpx
@@ -144,3 +146,20 @@ def test_what_came_lies_in_memory_once_while_more_is_waited_for(sizes):
     upload, _, most = received(*sizes)
     assert upload.body == b"".join(bytes([number]) * size for number, size in enumerate(sizes))
     assert most < 1.3
+
+
+@pytest.mark.parametrize("end", [b"--\r\n", b""], ids=["whole", "cut off"])
+def test_what_a_form_held_is_not_left_to_the_collector_of_garbage(end):
+    body = bytearray(form(PLAIN, bytes(5_000_000), end))
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(MalformedRequest):
+            assert len(files_of_form(body, BOUNDARY)[0]) == 5_000_000
+        left, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert most > 5_000_000
+    assert left < 100_000
